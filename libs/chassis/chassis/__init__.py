@@ -1,0 +1,1 @@
+"""The microservice chassis: what every Inspraak service shares, so that a service holds only its own rules."""
