@@ -17,7 +17,6 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as SyncSession
 
 from chassis.refusals import Refused
-from chassis.settings import Settings
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -87,8 +86,8 @@ def _set_tenants(session: SyncSession, _transaction: Any, connection: Any) -> No
 async def tenant_session(maker: async_sessionmaker[AsyncSession], *tenants: UUID) -> AsyncIterator[AsyncSession]:
     """A session for these governments, normally one, that commits at its end and rolls back on any exception.
 
-    A refusal that asks to keep what was written is committed and raised on. Without a tenant the session sees only tables
-    that have no policy: outbox, inbox and due.
+    A refusal that asks to keep what was written is committed and raised on. Without a tenant the session sees only
+    tables that have no policy: outbox, inbox and due.
     """
     async with maker(info={"tenant_ids": tenants, "tenant_id": tenants[0] if len(tenants) == 1 else None}) as session:
         try:

@@ -3,12 +3,12 @@
 import logging
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -36,6 +36,7 @@ TITLES = {
 CODES = {400: "bad_request", 401: "not_signed_in", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 CODES |= {413: "too_large", 415: "unsupported_media_type", 422: "invalid", 429: "too_many_requests"}
 logger = logging.getLogger("chassis.errors")
+E = TypeVar("E", bound=Exception)
 
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -49,7 +50,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"pointer": {"type": "string"}, "message": {"type": "string"}, "kind": {"type": "string"}},
+                "properties": {name: {"type": "string"} for name in ("pointer", "message", "kind")},
             },
         },
     },
@@ -95,7 +96,7 @@ def invalid(errors: list[dict[str, str]]) -> Response:
 
 
 def validation_errors(errors: Any) -> list[dict[str, str]]:
-    """pydantic's errors as pointers and messages; the input itself never leaves again, it may be personal."""
+    """Pydantic's errors as pointers and messages; the input itself never leaves again, it may be personal."""
     return [
         {
             "pointer": "/" + "/".join(str(part) for part in error["loc"] if part != "body"),
@@ -104,10 +105,6 @@ def validation_errors(errors: Any) -> list[dict[str, str]]:
         }
         for error in errors
     ]
-
-
-class Constraints(dict[str, tuple[int, str]]):
-    """Constraint name -> (status, code): what a violated constraint means to the one who asked."""
 
 
 def constraint_of(error: DBAPIError) -> str | None:
@@ -121,50 +118,57 @@ def constraint_of(error: DBAPIError) -> str | None:
     return None
 
 
+async def _on_refused(_: Request, error: Exception) -> Response:
+    return refusal_response(_as(error, Refused))
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    return invalid(validation_errors(_as(error, RequestValidationError).errors()))
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    http = _as(error, HTTPException)
+    return problem(http.status_code, CODES.get(http.status_code, "error"), headers=http.headers)
+
+
+async def _on_unavailable(_: Request, error: Exception) -> Response:
+    logger.warning("the database did not answer: %s", type(error).__name__)
+    return problem(503, "database_unavailable")
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    database_error = _as(error, DBAPIError)
+    known = request.app.state.constraints.get(constraint_of(database_error))
+    if known:
+        status, code = known
+        return problem(status, code)
+    if database_error.connection_invalidated or isinstance(error, OperationalError):
+        return await _on_unavailable(request, error)
+    return await _on_anything(request, error)
+
+
+async def _on_anything(_: Request, error: Exception) -> Response:
+    logger.error("unexpected error", exc_info=error)
+    return problem(500, "internal")
+
+
+def _as(error: Exception, kind: type[E]) -> E:
+    """Starlette hands a handler the exception type it was registered for, but says only that it is an exception."""
+    if not isinstance(error, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(error).__name__}")
+    return error
+
+
 def install(app: FastAPI, constraints: Mapping[str, tuple[int, str]]) -> None:
-    """Make an app answer with problems, whatever goes wrong in it."""
+    """Make an app answer with problems, whatever goes wrong in it.
 
-    async def on_refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)  # noqa: S101 - registered for this type only
-        return refusal_response(error)
-
-    async def on_invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type only
-        return invalid(validation_errors(error.errors()))
-
-    async def on_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type only
-        return problem(error.status_code, CODES.get(error.status_code, "error"), headers=error.headers)
-
-    async def on_integrity(_: Request, error: Exception) -> Response:
-        assert isinstance(error, IntegrityError)  # noqa: S101 - registered for this type only
-        name = constraint_of(error)
-        if name in constraints:
-            status, code = constraints[name]
-            return problem(status, code)
-        logger.error("unexpected constraint violation", exc_info=error)
-        return problem(500, "internal")
-
-    async def on_unavailable(_: Request, error: Exception) -> Response:
-        logger.warning("the database did not answer: %s", type(error).__name__)
-        return problem(503, "database_unavailable")
-
-    async def on_database_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, DBAPIError)  # noqa: S101 - registered for this type only
-        if error.connection_invalidated or isinstance(error, OperationalError):
-            return await on_unavailable(request, error)
-        logger.error("database error", exc_info=error)
-        return problem(500, "internal")
-
-    async def on_anything(_: Request, error: Exception) -> Response:
-        logger.error("unexpected error", exc_info=error)
-        return problem(500, "internal")
-
-    app.add_exception_handler(Refused, on_refused)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(IntegrityError, on_integrity)
-    app.add_exception_handler(DBAPIError, on_database_error)
+    `constraints` says what a violated database constraint means to the one who asked: name -> (status, code).
+    """
+    app.state.constraints = constraints
+    app.add_exception_handler(Refused, _on_refused)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(DBAPIError, _on_database_error)
     for unavailable in (PoolTimeoutError, ConnectionError, TimeoutError):
-        app.add_exception_handler(unavailable, on_unavailable)
-    app.add_exception_handler(Exception, on_anything)
+        app.add_exception_handler(unavailable, _on_unavailable)
+    app.add_exception_handler(Exception, _on_anything)

@@ -1,4 +1,4 @@
-"""Settings that every process reads from `INSPRAAK_*`; none starts outside development with a secret that is not one."""
+"""Settings that every process reads from `INSPRAAK_*`; outside development none starts with a default secret."""
 
 import base64
 import binascii
@@ -68,5 +68,3 @@ class Settings(BaseSettings):
         if value is None:
             raise ValueError(f"INSPRAAK_{name.upper()} is not set")
         return str(value)
-
-
