@@ -75,7 +75,7 @@ def shut_down() -> None:
 
 @contextlib.contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int | bool) -> Iterator[Span]:
-    """A span of our own; attribute names are written with underscores for dots' sake: `poll_id` is `inspraak.poll_id`."""
+    """A span of our own; the attribute `poll_id` is written as `inspraak.poll_id`."""
     with tracer.start_as_current_span(name, kind=kind) as current:
         for key, value in attributes.items():
             current.set_attribute(f"inspraak.{key}", value)

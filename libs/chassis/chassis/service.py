@@ -1,0 +1,243 @@
+"""A service in one object: its API, its worker, its migrations, its command line.
+
+`Service("voting", settings=Settings, metadata=Base.metadata, routers=[router], handlers=on, timers=timers)` gives
+`voting api | worker | all | migrate | republish | parked | replay` and what the service adds itself.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from pydantic import ValidationError
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from starlette.routing import BaseRoute
+
+from chassis import errors, migrations, telemetry
+from chassis.auth import TokenVerifier
+from chassis.db import create_engine, session_maker
+from chassis.due import Timers
+from chassis.entrance import App, Entrance
+from chassis.handlers import Handlers
+from chassis.health import Check, health_routes, schema_is_at
+from chassis.keys import Keyring
+from chassis.refusals import Refused
+from chassis.settings import Settings
+from chassis.worker import Republish, Worker
+
+ROLES = {"api": "serve HTTP", "worker": "consume events, send events, run timers", "all": "both in one process"}
+logger = logging.getLogger("chassis.service")
+
+
+@dataclass
+class Resources:
+    """What a running process holds; a session carries it as `session.info["resources"]`."""
+
+    settings: Any
+    engine: AsyncEngine
+    sessions: async_sessionmaker[AsyncSession]
+    verifier: TokenVerifier
+    keyring: Keyring
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand of a service's own: its help, its arguments, and what it does (the exit code, 0 for success)."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+Extra = Callable[[FastAPI, Resources], AbstractAsyncContextManager[None]]
+
+
+class Service:
+    """What a service is: its parts, named once."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: type[Settings] = Settings,
+        routers: Sequence[APIRouter] = (),
+        hot_routes: Sequence[BaseRoute] = (),
+        handlers: Handlers | None = None,
+        timers: Timers | None = None,
+        constraints: Mapping[str, tuple[int, str]] | None = None,
+        commands: Mapping[str, Command] | None = None,
+        republish: Republish | None = None,
+        running: Extra | None = None,
+    ) -> None:
+        """`hot_routes` are plain Starlette routes tried before FastAPI's; `running` wraps the time a process serves."""
+        self.name = name
+        self.settings_type = settings
+        self.routers = routers
+        self.hot_routes = hot_routes
+        self.handlers = handlers or Handlers()
+        self.timers = timers or Timers()
+        self.constraints = constraints or {}
+        self.commands = dict(commands or {})
+        self.republish = republish
+        self.running = running
+
+    @property
+    def migrations_folder(self) -> Path:
+        """Where this service's migrations are."""
+        package = importlib.import_module(self.name).__file__
+        return migrations.folder_of(Path(str(package)).parent)
+
+    # The process
+
+    def resources(self, settings: Settings) -> Resources:
+        """Connect lazily to what the process needs; nothing is asked of a server yet."""
+        engine = create_engine(settings.required("database_url"), pool=settings.database_pool)
+        verifier = TokenVerifier(f"{settings.identity_url}/.well-known/jwks.json")
+        held = Resources(settings, engine, session_maker(engine), verifier, Keyring.from_settings(settings))
+        held.sessions.configure(info={"resources": held})
+        return held
+
+    def app(self, settings: Settings, *, serve: bool = True, work: bool = False) -> App:
+        """The ASGI app: the routes (`serve`), the worker in the same event loop (`work`), or both."""
+        held = self.resources(settings)
+        worker = Worker(self.name, settings, held.sessions, self.handlers, self.timers) if work else None
+
+        @asynccontextmanager
+        async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+            async with contextlib.AsyncExitStack() as stack:
+                stack.push_async_callback(held.engine.dispose)
+                if self.running:
+                    await stack.enter_async_context(self.running(app, held))
+                if worker:
+                    await stack.enter_async_context(worker)
+                yield
+
+        api = FastAPI(
+            title=f"Inspraak {self.name}",
+            version="1",
+            lifespan=lifespan,
+            docs_url=None,
+            redoc_url=None,
+            telemetry=telemetry.FASTAPI_TELEMETRY,
+            generate_unique_id_function=lambda route: route.name,
+        )
+        api.state.settings, api.state.engine, api.state.sessions = settings, held.engine, held.sessions
+        api.state.verifier, api.state.keyring, api.state.resources = held.verifier, held.keyring, held
+        errors.install(api, self.constraints)
+        api.router.routes.extend(health_routes(self._checks(held, worker)))
+        if serve:
+            api.router.routes.extend(self.hot_routes)
+            for router in self.routers:
+                api.include_router(router)
+        return Entrance(api, service=self.name, key=settings.internal_key.get_secret_value())  # type: ignore[arg-type]
+
+    def _checks(self, held: Resources, worker: Worker | None) -> dict[str, Check]:
+        checks: dict[str, Check] = {"database": schema_is_at(held.engine, migrations.head_of(self.migrations_folder))}
+        if worker:
+            checks["worker"] = worker.check
+        return checks
+
+    # The command line
+
+    def cli(self, arguments: Sequence[str] | None = None) -> None:
+        """The console script: runs a role or a command and ends the process with its exit code."""
+        parser = self._parser()
+        parsed = parser.parse_args(arguments)
+        try:
+            code: int = parsed.run(parsed)
+        except ValidationError as error:
+            sys.exit(f"{self.name}: {_readable(error)}")
+        except Refused as refusal:
+            sys.exit(f"{self.name}: refused: {refusal}")
+        sys.exit(code)
+
+    def _parser(self) -> argparse.ArgumentParser:
+        parser = argparse.ArgumentParser(prog=self.name)
+        commands = parser.add_subparsers(required=True, metavar="COMMAND")
+        for role, text in (
+            ("api", "serve HTTP"),
+            ("worker", "consume events, send events, run timers"),
+            ("all", "both"),
+        ):
+            sub = commands.add_parser(role, help=text)
+            sub.set_defaults(run=lambda _, role=role: self._serve(role))
+        sub = commands.add_parser("migrate", help="bring the database's schema to this version")
+        sub.set_defaults(run=lambda _: self._migrate())
+        sub = commands.add_parser("parked", help="list the messages that could not be handled")
+        sub.set_defaults(run=lambda _: self._with_worker(lambda worker: worker.parked()))
+        sub = commands.add_parser("replay", help="send parked messages back to this service's queue")
+        sub.add_argument("--id", help="only this message; all without it")
+        sub.set_defaults(run=lambda parsed: self._with_worker(lambda worker: worker.replay(parsed.id)))
+        if self.republish:
+            sub = commands.add_parser("republish", help="send the current state again, for a consumer that joins late")
+            sub.add_argument("--to", required=True, help="the queue to send to, for example notifications")
+            sub.set_defaults(run=lambda parsed: self._with_worker(lambda w: w.republish(self.republish, parsed.to)))
+        for name, command in self.commands.items():
+            sub = commands.add_parser(name, help=command.help, description=command.help)
+            command.add_arguments(sub)
+            sub.set_defaults(run=command.run)
+        return parser
+
+    def _serve(self, role: str) -> int:
+        settings = self.settings_type()
+        telemetry.set_up(self.name, settings)
+        app = self.app(settings, serve=role != "worker", work=role != "api")
+        try:
+            run_server(app, settings)
+        finally:
+            telemetry.shut_down()
+        return 0
+
+    def _migrate(self) -> int:
+        settings = self.settings_type()
+        login_role = make_url(settings.required("database_url")).username
+        owner_url = settings.required("migration_database_url")
+        migrations.upgrade(self.migrations_folder, owner_url, login_role=str(login_role))
+        return 0
+
+    def _with_worker(self, act: Callable[[Worker], Any]) -> int:
+        async def run() -> int:
+            settings = self.settings_type()
+            held = self.resources(settings)
+            try:
+                for line in await act(Worker(self.name, settings, held.sessions, self.handlers, self.timers)):
+                    sys.stdout.write(f"{line}\n")
+            finally:
+                await held.engine.dispose()
+            return 0
+
+        return asyncio.run(run())
+
+
+def run_server(app: Any, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight."""
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        timeout_graceful_shutdown=settings.graceful_shutdown,
+        timeout_keep_alive=75,  # longer than the gateway's pool keeps a connection, so that it never meets a closed one
+        backlog=2048,
+    )
+
+
+def _readable(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
