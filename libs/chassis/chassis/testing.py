@@ -1,8 +1,8 @@
 """The pytest plugin: real PostgreSQL, RabbitMQ and Redis for every test, each test with a database of its own.
 
-One fixture decides where the servers are: addresses in the environment (`make test` sets them), else containers where an
-engine answers. A database is a copy of a migrated template, so that tests commit for real: an outer transaction that is
-rolled back would hide a missing tenant.
+One fixture decides where the servers are: addresses in the environment (`make test` sets them), else containers where
+an engine answers. A database is a copy of a migrated template, so that tests commit for real: an outer transaction that
+is rolled back would hide a missing tenant.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import aiohttp
@@ -28,7 +28,9 @@ from sqlalchemy import make_url
 
 from chassis import migrations
 from chassis.auth import AUDIENCE, ISSUER
-from chassis.service import Service
+
+if TYPE_CHECKING:
+    from chassis.service import Service
 
 INTERNAL_KEY = "dGVzdC1vbmx5LWludGVybmFsLWtleS0zMi1ieXRlcy0"
 STARTED_WITHIN = 20.0
@@ -36,7 +38,7 @@ STARTED_WITHIN = 20.0
 
 @dataclass(frozen=True)
 class Servers:
-    """Where the real servers are: a superuser's PostgreSQL, a RabbitMQ with the management of virtual hosts, a Redis."""
+    """Where the real servers are: PostgreSQL as its superuser, RabbitMQ, Redis."""
 
     postgres_url: str
     amqp_url: str
@@ -91,17 +93,17 @@ class Database:
     owner_url: str
 
 
-DatabaseFactory = Callable[[Service], Any]
+DatabaseFactory = Callable[["Service"], Any]
 
 
 @pytest.fixture(scope="session")
-async def templates(servers: Servers, worker_id: str) -> AsyncIterator[Callable[[Service], Any]]:
+async def templates(servers: Servers) -> AsyncIterator[Callable[["Service"], Any]]:
     """Makes a service's migrated template database, once a test process."""
     made: dict[str, str] = {}
 
-    async def template(service: Service) -> str:
+    async def template(service: "Service") -> str:
         if service.name not in made:
-            made[service.name] = await _make_template(servers, service, f"{service.name}_{worker_id}_{os.getpid()}")
+            made[service.name] = await _make_template(servers, service, f"{service.name}_template_{os.getpid()}")
         return made[service.name]
 
     yield template
@@ -111,7 +113,7 @@ async def templates(servers: Servers, worker_id: str) -> AsyncIterator[Callable[
     await admin.close()
 
 
-async def _make_template(servers: Servers, service: Service, name: str) -> str:
+async def _make_template(servers: Servers, service: "Service", name: str) -> str:
     admin = await asyncpg.connect(servers.postgres_url)
     owner, login = f"{service.name}_owner", service.name
     async with admin.transaction():
@@ -134,11 +136,11 @@ def _as(url: str, role: str, database: str) -> str:
 
 @pytest.fixture
 async def database_of(servers: Servers, templates: Any) -> AsyncIterator[DatabaseFactory]:
-    """Gives a service a fresh, migrated database: `await database_of(service)`."""
+    """A fresh, migrated database for a service, by awaiting what this gives with the service."""
     made: list[str] = []
     admin = await asyncpg.connect(servers.postgres_url)
 
-    async def make(service: Service) -> Database:
+    async def make(service: "Service") -> Database:
         template = await templates(service)
         name = f"{service.name}_{uuid4().hex[:12]}"
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
@@ -258,10 +260,6 @@ class Client:
             return Answer(got.status, parsed, raw, dict(got.headers))
 
 
-def _bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
 @dataclass(frozen=True)
 class Answer:
     """What came back. `json` is None when the body is none."""
@@ -276,13 +274,13 @@ class Answer:
 async def running(
     servers: Servers, database_of: DatabaseFactory, identity_keys: Identity
 ) -> AsyncIterator[Callable[..., Any]]:
-    """Starts a service's API over a fresh database: `client = await running(service)`; settings may be overridden."""
+    """Serves a service's API over a fresh database and gives its client; settings may be overridden by name."""
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def start(service: Service, **overrides: Any) -> Client:
+        async def start(service: "Service", **overrides: Any) -> Client:
             database: Database = await database_of(service)
-            given = {
+            given: dict[str, Any] = {
                 "environment": "test",
                 "database_url": database.url,
                 "migration_database_url": database.owner_url,
@@ -296,9 +294,3 @@ async def running(
             return Client(base, http, uuid4(), identity_keys, settings)
 
         yield start
-
-
-@pytest.fixture(scope="session")
-def worker_id(request: pytest.FixtureRequest) -> str:
-    """The name of this test process under pytest-xdist, `main` without it."""
-    return str(getattr(request.config, "workerinput", {}).get("workerid", "main"))
