@@ -172,13 +172,8 @@ class Identity:
     ) -> str:
         """An access token of a person of a government."""
         now = int(time.time())
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": str(person or uuid4()),
-            "tid": str(tenant),
-            "sid": str(uuid4()),
-        }
+        claims: dict[str, Any] = {"iss": ISSUER, "aud": AUDIENCE, "sub": str(person or uuid4()), "tid": str(tenant)}
+        claims["sid"] = str(uuid4())
         claims |= {"roles": list(roles), "lvl": level, "iat": now, "exp": now + seconds}
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, self.key)
 
@@ -233,12 +228,11 @@ class Client:
     settings: Any = None
     headers: dict[str, str] = field(default_factory=dict)
 
-    def as_person(
-        self, person: UUID | None = None, *roles: str, level: int = 1, tenant: UUID | None = None
-    ) -> "Client":
-        """The same service asked by a signed-in person."""
-        token = self.identity.token(tenant or self.tenant, person, roles=roles, level=level)
-        return Client(self.base, self.http, tenant or self.tenant, self.identity, self.settings, _bearer(token))
+    def as_person(self, person: UUID | None = None, *roles: str, level: int = 1) -> "Client":
+        """The same service asked by a signed-in person of the same government."""
+        token = self.identity.token(self.tenant, person, roles=roles, level=level)
+        bearer = {"authorization": f"Bearer {token}"}
+        return Client(self.base, self.http, self.tenant, self.identity, self.settings, bearer)
 
     def of(self, tenant: UUID) -> "Client":
         """The same person's token on another government's host."""
