@@ -1,0 +1,84 @@
+"""What can happen to a government."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chassis.outbox import emit
+from contracts.tenancy import GovernmentChanged, GovernmentRegistered, GovernmentState
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from tenancy import rules
+from tenancy.models import Government, Host
+from tenancy.queries import all_governments
+
+Facts = dict[str, Any]
+
+
+async def register(
+    session: AsyncSession, government_id: UUID, facts: Mapping[str, Any], *, now: datetime
+) -> Government:
+    """Enter a government in the register and tell the others.
+
+    `facts`: kind, slug, names, hosts, languages, colour and, where known, nis_code, kbo_number, contact_email.
+    """
+    _check(facts)
+    hosts = [Host(host=host) for host in facts["hosts"]]
+    columns = {name: value for name, value in facts.items() if name != "hosts"}
+    government = Government(id=government_id, version=1, active=True, registered_at=now, hosts=hosts, **columns)
+    session.add(government)
+    await session.flush()
+    emit(session, GovernmentRegistered(**state(government)), sequence=government.version)
+    return government
+
+
+async def change(session: AsyncSession, government: Government, facts: Facts) -> Government:
+    """Change what is named in `facts` of a locked government, and tell the others if anything is different."""
+    before = state(government)
+    after = before | facts
+    _check(after)
+    if "hosts" in facts:
+        kept = {host.host: host for host in government.hosts}
+        government.hosts = [kept.get(name) or Host(host=name) for name in facts["hosts"]]
+    for name, value in facts.items():
+        if name != "hosts":
+            setattr(government, name, value)
+    if state(government) == before:
+        return government
+    government.version += 1
+    await session.flush()
+    emit(session, GovernmentChanged(**state(government)), sequence=government.version)
+    return government
+
+
+def state(government: Government) -> Facts:
+    """A government's whole public state, as its events carry it."""
+    return {
+        "government_id": government.id,
+        "kind": government.kind,
+        "slug": government.slug,
+        "names": dict(government.names),
+        "hosts": tuple(sorted(host.host for host in government.hosts)),
+        "languages": tuple(government.languages),
+        "colour": government.colour,
+        "nis_code": government.nis_code,
+        "kbo_number": government.kbo_number,
+        "contact_email": government.contact_email,
+        "active": government.active,
+    }
+
+
+async def republish(session: AsyncSession) -> AsyncIterator[tuple[GovernmentState, int, UUID]]:
+    """Every government's current state again, with its sequence, for a consumer that joins late."""
+    for government in await all_governments(session):
+        yield GovernmentChanged(**state(government)), government.version, government.id
+
+
+def _check(facts: Facts) -> None:
+    rules.check_slug(facts["slug"])
+    rules.check_languages(facts["languages"], facts["names"])
+    rules.check_colour(facts["colour"])
+    rules.check_hosts(facts["hosts"])
+    if facts.get("kbo_number"):
+        rules.check_kbo_number(facts["kbo_number"])

@@ -1,0 +1,18 @@
+"""The tenancy service at a glance."""
+
+from chassis.service import Service
+
+from tenancy.actions import republish
+from tenancy.commands import TAKEN, commands
+from tenancy.routes import router
+from tenancy.settings import Settings
+
+service = Service(
+    "tenancy",
+    settings=Settings,
+    routers=[router],
+    constraints={name: (409, code) for name, code in TAKEN.items()},
+    republish=republish,
+)
+service.commands |= commands(service)
+cli = service.cli

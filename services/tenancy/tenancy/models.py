@@ -1,0 +1,39 @@
+"""Tables: the register of governments. It is the list of tenants itself, public, and so no tenant's row."""
+
+from datetime import datetime
+from uuid import UUID
+
+from chassis.db import Base
+from sqlalchemy import CheckConstraint, ForeignKey, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+
+class Government(Base):
+    """A government that uses the platform; its id is the `tenant_id` everywhere."""
+
+    __tablename__ = "governments"
+    __table_args__ = (CheckConstraint("kind in ('municipality', 'province', 'agency', 'platform')", name="kind"),)
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    version: Mapped[int]
+    kind: Mapped[str] = mapped_column(Text)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    names: Mapped[dict[str, str]]
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    colour: Mapped[str] = mapped_column(Text)
+    nis_code: Mapped[str | None] = mapped_column(Text)
+    kbo_number: Mapped[str | None] = mapped_column(Text)
+    contact_email: Mapped[str | None] = mapped_column(Text)
+    active: Mapped[bool]
+    registered_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    hosts: Mapped[list["Host"]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by="Host.host")
+
+
+class Host(Base):
+    """A host name that leads to a government; no two governments share one."""
+
+    __tablename__ = "hosts"
+
+    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    government_id: Mapped[UUID] = mapped_column(ForeignKey(Government.id, ondelete="CASCADE"))

@@ -1,0 +1,41 @@
+"""HTTP in, HTTP out."""
+
+from typing import Annotated
+
+from chassis.auth import Actor, require
+from chassis.db import Session, tenant_session
+from chassis.errors import problems
+from fastapi import APIRouter, Depends, Request, Response
+
+from tenancy import queries
+from tenancy.actions import state
+from tenancy.schemas import GovernmentList, GovernmentOut
+
+router = APIRouter()
+Operator = Annotated[Actor, Depends(require("operator"))]
+
+
+@router.get("/api/v1/government", responses=problems("not_found"))
+async def get_government(session: Session, request: Request, response: Response) -> GovernmentOut:
+    """The government of this host: its names, languages, colour and contact."""
+    found = await queries.government(session, request.state.tenant_id)
+    response.headers["cache-control"] = "public, max-age=5"
+    return GovernmentOut(**state(found))
+
+
+@router.get("/api/v1/governments", responses=problems("not_signed_in", "forbidden"))
+async def get_governments(session: Session, _: Operator) -> GovernmentList:
+    """Every government on the platform, for its operators."""
+    return GovernmentList(items=[GovernmentOut(**state(found)) for found in await queries.all_governments(session)])
+
+
+@router.get("/internal/v1/governments", include_in_schema=False)
+async def get_governments_for_the_gateway(request: Request) -> Response:
+    """Every government, with an ETag: the gateway asks every other second which host is whose."""
+    async with tenant_session(request.app.state.sessions) as session:
+        etag = f'"{await queries.state_of_the_list(session)}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"etag": etag})
+        items = [GovernmentOut(**state(found)) for found in await queries.all_governments(session)]
+    body = GovernmentList(items=items).model_dump_json()
+    return Response(body, media_type="application/json", headers={"etag": etag})
