@@ -16,9 +16,7 @@ from tenancy.queries import all_governments
 Facts = dict[str, Any]
 
 
-async def register(
-    session: AsyncSession, government_id: UUID, facts: Mapping[str, Any], *, now: datetime
-) -> Government:
+async def register(session: AsyncSession, government_id: UUID, facts: Facts, *, now: datetime) -> Government:
     """Enter a government in the register and tell the others.
 
     `facts`: kind, slug, names, hosts, languages, colour and, where known, nis_code, kbo_number, contact_email.
