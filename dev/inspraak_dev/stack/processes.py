@@ -1,0 +1,132 @@
+"""Processes of our own: started apart from the terminal, known by pid and start time, ended with a deadline.
+
+A pid alone proves nothing: after a restart of the machine it may be somebody else's. A process is ours only if it has
+the start time (and the machine the boot) that we noted.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from inspraak_dev.stack.errors import StackError
+
+TERMINATED_WITHIN = 40.0  # seconds: longer than a service's own drain
+KILLED_WITHIN = 10.0
+POLL = 0.05
+_children: list["subprocess.Popen[str]"] = []  # kept, or Python warns of children that outlive us, as they should
+
+
+class Running(BaseModel):
+    """A process that we started."""
+
+    pid: int
+    started: str
+    log: Path
+
+    @property
+    def alive(self) -> bool:
+        """Whether that very process still runs; one that ended and waits to be reaped does not."""
+        return started(self.pid) == self.started
+
+
+def started(pid: int) -> str | None:
+    """A process's start (the machine's boot and clock ticks since it, proc(5)); None when it does not run."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, ticks = fields[0], fields[19]
+    if state in "ZX":
+        return None
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}:{ticks}"
+
+
+def base_environment() -> dict[str, str]:
+    """What a child inherits: where programs are and the language, nothing that could change what it does."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"LC_ALL": "C.UTF-8"}
+
+
+def spawn(
+    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, user: str | None, folder: Path
+) -> Running:
+    """Start a detached process that writes to a log; `StackError` when it cannot be executed."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("ab") as output:
+            child = subprocess.Popen(
+                [str(part) for part in command],
+                env={**base_environment(), **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=folder,
+                start_new_session=True,
+                text=True,
+                **as_user(user),
+            )
+    except OSError as error:
+        raise StackError(f"{command[0]} cannot be started: {error.strerror}") from error
+    _children.append(child)
+    since = started(child.pid)
+    if since is None:
+        raise StackError(f"{command[0]} ended at once: {last_words(log)}")
+    return Running(pid=child.pid, started=since, log=log)
+
+
+def as_user(user: str | None) -> dict[str, Any]:
+    """The arguments that make `subprocess` run a child as a user (only root may)."""
+    return {} if user is None else {"user": user, "group": user, "extra_groups": []}
+
+
+def end(running: Iterable[Running], *, within: float = TERMINATED_WITHIN) -> None:
+    """End processes: ask all, wait, then kill those that did not listen. Those that are not ours are left alone."""
+    ours = list(running)
+    _signal(ours, signal.SIGTERM)
+    left = _wait(ours, within)
+    _signal(left, signal.SIGKILL)
+    if stuck := _wait(left, KILLED_WITHIN):
+        raise StackError(f"processes that cannot be ended: {', '.join(str(one.pid) for one in stuck)}")
+
+
+def kill(running: Running, number: signal.Signals) -> None:
+    """Send one signal to a process of ours; for SIGKILL wait until it is gone."""
+    _signal([running], number)
+    if number == signal.SIGKILL and _wait([running], KILLED_WITHIN):
+        raise StackError(f"process {running.pid} cannot be killed")
+
+
+def _signal(running: Iterable[Running], number: signal.Signals) -> None:
+    for one in running:
+        if one.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, number)
+
+
+def _wait(running: Iterable[Running], seconds: float) -> list[Running]:
+    deadline = time.monotonic() + seconds
+    left = [one for one in running if one.alive]
+    while left and time.monotonic() < deadline:
+        time.sleep(POLL)
+        left = [one for one in left if one.alive]
+    return left
+
+
+def last_words(log: Path, lines: int = 5) -> str:
+    """The last lines of a log, for the sentence that says why a process is not there."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError as error:
+        return f"(no log: {error.strerror})"
+    said = [line for line in text.splitlines() if line.strip()][-lines:]
+    return "\n    ".join(["", *said]) if said else "(it said nothing)"
