@@ -5,10 +5,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from chassis.db import Base, enable_row_level_security
+from chassis.db import enable_row_level_security
 from chassis.testing import Database, Servers
 from sqlalchemy import Table, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
 MakeTables = Callable[..., Awaitable[Database]]
@@ -21,7 +22,7 @@ async def tables(servers: Servers) -> AsyncIterator[MakeTables]:
     admin = await asyncpg.connect(servers.postgres_url)
     made: list[str] = []
 
-    async def make(*rows: type[Base]) -> Database:
+    async def make(*rows: type[DeclarativeBase]) -> Database:
         name = f"chassis_{uuid4().hex[:12]}"
         await _make_roles(admin)
         await admin.execute(f'CREATE DATABASE "{name}" OWNER chassis_owner')
@@ -51,8 +52,8 @@ async def _make_roles(admin: asyncpg.Connection) -> None:
 async def _make_tables(owner_url: str, made: list[Table]) -> None:
     engine = create_async_engine(owner_url.replace("postgresql://", "postgresql+asyncpg://"), poolclass=NullPool)
     async with engine.begin() as connection:
-        await connection.run_sync(lambda sync: Base.metadata.create_all(sync, tables=made))
         for table in made:
+            await connection.run_sync(table.create)
             if "tenant_id" in table.primary_key.columns:
                 for statement in enable_row_level_security(table.name):
                     await connection.execute(text(statement))
