@@ -1,0 +1,1 @@
+"""The rules of polls: pure decisions, without I/O, clock or chance."""

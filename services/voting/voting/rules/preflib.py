@@ -1,0 +1,286 @@
+"""Elections in PrefLib's files: orders (.soc, .soi, .toc, .toi) and categories (.cat).
+
+Source: the format specification of PrefLib (Mattei and Walsh, "PrefLib: A Library of Preference Data", ADT 2013;
+github.com/PrefLib/PrefLib-Data, FORMAT_SPECIFICATION.md; the format of September 2022).
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Final
+
+from voting.rules.ballots import Ballot
+from voting.rules.terms import Rule
+
+
+class Kind(StrEnum):
+    """What an order in a file may look like."""
+
+    SOC = "soc"
+    SOI = "soi"
+    TOC = "toc"
+    TOI = "toi"
+    CAT = "cat"
+
+    @property
+    def ties(self) -> bool:
+        """Whether alternatives may share a rank."""
+        return self in {Kind.TOC, Kind.TOI}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every order names every alternative."""
+        return self in {Kind.SOC, Kind.TOC}
+
+
+DESCRIPTIONS: Final = {
+    Kind.SOC: "complete strict orders",
+    Kind.SOI: "incomplete strict orders",
+    Kind.TOC: "complete orders with ties",
+    Kind.TOI: "incomplete orders with ties",
+    Kind.CAT: "categories",
+}
+RULES: Final = dict.fromkeys(Kind, (Rule.SINGLE, Rule.IRV, Rule.SCHULZE)) | {Kind.CAT: (Rule.APPROVAL,)}
+"""The rules that can count a kind of file."""
+
+METADATA: Final = re.compile(r"#\s*([^:]+?)\s*:\s*(.*)")
+NAME: Final = re.compile(r"(ALTERNATIVE|CATEGORY) NAME ([0-9]{1,9})")
+PREFERENCE: Final = re.compile(r"([^:]*):(.*)")
+GROUP: Final = re.compile(r"\{([^{}]*)\}|([^{},]+)")
+
+
+class PrefLibError(ValueError):
+    """A file that is not what it says; `line` counts from 1 (None: the file as a whole)."""
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Election:
+    """What a file holds. `names` are the alternatives; `orders` the distinct preferences and how often each stands.
+
+    In a file of categories an order has one group per category, which may be empty.
+    """
+
+    kind: Kind
+    title: str
+    names: dict[int, str]
+    categories: tuple[str, ...]
+    orders: Counter[Ballot]
+    kind_line: int | None = None
+
+    def ballots(self, rule: Rule) -> Counter[Ballot]:
+        """The ballots as a rule reads them: of categories, the first one approves.
+
+        PrefLibError: the rule cannot count this kind of file.
+        """
+        if rule not in RULES[self.kind]:
+            fits = " or ".join(f".{kind}" for kind in Kind if rule in RULES[kind])
+            reason = f"the rule {rule} cannot count {DESCRIPTIONS[self.kind]} (.{self.kind})"
+            raise PrefLibError(f"{reason}; it needs {fits}" if fits else reason, self.kind_line)
+        if self.kind is not Kind.CAT:
+            return self.orders
+        approvals: Counter[Ballot] = Counter()
+        for order, count in self.orders.items():
+            approvals[tuple((option,) for option in order[0])] += count
+        return approvals
+
+
+def parse(content: bytes, file_name: str) -> Election:
+    """Read a file completely and check it against its own header. PrefLibError: the first thing that is wrong."""
+    suffix = PurePath(file_name).suffix.lower().removeprefix(".")
+    if suffix not in set(Kind):
+        raise PrefLibError(f"not a kind of file that can be counted: it must end in {', '.join(f'.{k}' for k in Kind)}")
+    if not content.strip():
+        raise PrefLibError("the file is empty")
+    lines = _decode(content)
+    first = next((number for number, line in lines if not line.startswith("#")), None)
+    header = _Header.of([(number, line) for number, line in lines if first is None or number < first], Kind(suffix))
+    if first is None:
+        raise PrefLibError("the file ends after its header: it has no orders", lines[-1][0])
+    return header.election(lines[first - 1 :])
+
+
+def _decode(content: bytes) -> list[tuple[int, str]]:
+    """The lines with their numbers, without trailing blank ones."""
+    lines = []
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").rstrip().split(b"\n"), 1):
+        try:
+            lines.append((number, line.decode().strip()))
+        except UnicodeDecodeError as error:
+            raise PrefLibError(f"byte {error.start + 1} of the line is not UTF-8", number) from error
+    return lines
+
+
+@dataclass(slots=True)
+class _Header:
+    """The lines that begin with `#`: key -> (line, value)."""
+
+    kind: Kind
+    values: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lines: list[tuple[int, str]], kind: Kind) -> "_Header":
+        header = cls(kind)
+        for number, line in lines:
+            match = METADATA.fullmatch(line)
+            if not match:
+                raise PrefLibError("a header line reads `# KEY: value`", number)
+            key, value = match[1].upper(), match[2]
+            if key in header.values:
+                raise PrefLibError(f"{key} stands already on line {header.values[key][0]}", number)
+            header.values[key] = number, value
+        if not header.values:
+            raise PrefLibError("no header: a PrefLib file begins with lines like `# TITLE: …`", 1)
+        if (stated := header.text("DATA TYPE", kind)).lower() != kind:
+            raise PrefLibError(
+                f"DATA TYPE is {stated or 'empty'}, but the file's name ends in .{kind}", header.line("DATA TYPE")
+            )
+        return header
+
+    def text(self, key: str, otherwise: str = "") -> str:
+        """A value of the header."""
+        return self.values[key][1] if key in self.values else otherwise
+
+    def line(self, key: str) -> int | None:
+        """Where a value stands."""
+        return self.values[key][0] if key in self.values else None
+
+    def number(self, key: str) -> tuple[int, int]:
+        """A count in the header, with its line."""
+        if key not in self.values:
+            raise PrefLibError(f"the header has no {key}")
+        line, value = self.values[key]
+        number = _number(value)
+        if number is None:
+            raise PrefLibError(f"{key} is not a number: {value or 'empty'}", line)
+        return line, number
+
+    def names(self, what: str) -> dict[int, str]:
+        """The names of the alternatives or categories, by number."""
+        named: dict[int, str] = {}
+        seen: dict[str, int] = {}
+        for key, (line, name) in self.values.items():
+            match = NAME.fullmatch(key)
+            if not match or match[1] != what:
+                continue
+            if not name:
+                raise PrefLibError(f"{key} is empty", line)
+            if name in seen:
+                raise PrefLibError(f"{what.lower()} {seen[name]} has the same name: {name}", line)
+            seen[name] = named_number = int(match[2])
+            named[named_number] = name
+        return dict(sorted(named.items()))
+
+    def check_names(self, what: str, named: dict[int, str]) -> None:
+        """Numbered from 1 without a gap, as many as the header says."""
+        key = f"NUMBER {what}S" if what == "ALTERNATIVE" else "NUMBER CATEGORIES"
+        if what == "ALTERNATIVE" or key in self.values:
+            line, number = self.number(key)
+            if number != len(named):
+                raise PrefLibError(f"{key} is {number}, but {len(named)} have a name", line)
+        for expected, number in enumerate(named, 1):
+            if number != expected:
+                raise PrefLibError(
+                    f"no {what} NAME {expected}, but a {number}", self.values[f"{what} NAME {number}"][0]
+                )
+
+    def election(self, lines: list[tuple[int, str]]) -> Election:
+        """The whole file, given the lines after the header."""
+        names, categories = self.names("ALTERNATIVE"), self.names("CATEGORY")
+        self.check_names("ALTERNATIVE", names)
+        self.check_names("CATEGORY", categories)
+        if not names:
+            raise PrefLibError("the file names no alternative", self.number("NUMBER ALTERNATIVES")[0])
+        if self.kind is Kind.CAT and not categories:
+            raise PrefLibError("the file names no category")
+        orders = _orders(lines, self.kind, alternatives=len(names), categories=len(categories))
+        self._check_counts(orders)
+        return Election(
+            self.kind, self.text("TITLE"), names, tuple(categories.values()), orders, self.line("DATA TYPE")
+        )
+
+    def _check_counts(self, orders: Counter[Ballot]) -> None:
+        unique = "NUMBER UNIQUE PREFERENCES" if self.kind is Kind.CAT else "NUMBER UNIQUE ORDERS"
+        for key, found in (("NUMBER VOTERS", orders.total()), (unique, len(orders))):
+            line, stated = self.number(key)
+            if stated != found:
+                raise PrefLibError(f"{key} is {stated}, but the lines below add up to {found}", line)
+
+
+def _orders(lines: list[tuple[int, str]], kind: Kind, *, alternatives: int, categories: int) -> Counter[Ballot]:
+    orders: Counter[Ballot] = Counter()
+    line_of: dict[Ballot, int] = {}
+    for number, line in lines:
+        try:
+            count, order = _preference(line, kind)
+            _check_order(order, kind, alternatives=alternatives, categories=categories)
+        except ValueError as error:
+            raise PrefLibError(str(error), number) from error
+        if order in orders:
+            raise PrefLibError(f"the same preference stands already on line {line_of[order]}", number)
+        orders[order] = count
+        line_of[order] = number
+    return orders
+
+
+def _preference(line: str, kind: Kind) -> tuple[int, Ballot]:
+    """One line: `13: 1,{2,3}`."""
+    match = PREFERENCE.fullmatch(line)
+    if not match:
+        raise ValueError("a header line among the orders" if line.startswith("#") else "not `count: order`")
+    count = _number(match[1].strip())
+    if not count:
+        raise ValueError(f"not a number of voters (1 or more): {match[1].strip() or 'empty'}")
+    text = re.sub(r"\s*([,{}])\s*", r"\1", match[2].strip())
+    order: list[tuple[int, ...]] = []
+    position = 0
+    while True:
+        group = GROUP.match(text, position)
+        if not group:
+            raise ValueError(f"not an order: {match[2].strip() or 'empty'}")
+        braced, alone = group.groups()
+        if braced is not None and not kind.ties and kind is not Kind.CAT:
+            raise ValueError(f"a tie, in a file of {DESCRIPTIONS[kind]} (.{kind})")
+        items = ([] if braced == "" else braced.split(",")) if braced is not None else [alone]
+        order.append(tuple(sorted(_alternative(item) for item in items)))
+        position = group.end()
+        if position == len(text):
+            return count, tuple(order)
+        if text[position] != ",":
+            raise ValueError(f"not an order: {match[2].strip()}")
+        position += 1
+
+
+def _check_order(order: Ballot, kind: Kind, *, alternatives: int, categories: int) -> None:
+    named = [alternative for group in order for alternative in group]
+    for alternative in named:
+        if not 1 <= alternative <= alternatives:
+            raise ValueError(f"no alternative has the number {alternative}")
+    if len(set(named)) < len(named):
+        twice = min(alternative for alternative in named if named.count(alternative) > 1)
+        raise ValueError(f"alternative {twice} stands twice in one order")
+    if kind is Kind.CAT:
+        if len(order) != categories:
+            raise ValueError(f"{len(order)} groups for {categories} categories")
+    elif not all(order):
+        raise ValueError("an empty rank: {}")
+    if kind.complete and len(named) < alternatives:
+        raise ValueError(f"{len(named)} of {alternatives} alternatives, in a file of {DESCRIPTIONS[kind]} (.{kind})")
+
+
+def _alternative(text: str) -> int:
+    number = _number(text)
+    if number is None:
+        raise ValueError(f"not the number of an alternative: {text or 'empty'}")
+    return number
+
+
+def _number(text: str) -> int | None:
+    """A plain number; Python's own reading would also take `1_000`, `+1` and digits of other scripts."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
