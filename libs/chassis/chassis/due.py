@@ -1,0 +1,236 @@
+"""Timers: what must happen at a moment, kept in the database, so that it happens once and survives every restart.
+
+A timer is claimed in the transaction of its effect: both happen or neither does. Any number of workers share the work.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Index, Text, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chassis import messaging_telemetry as telemetry
+from chassis.backoff import Backoff, pause
+from chassis.clock import utc_now
+from chassis.db import SET_TENANTS, Base, tenant_of, tenant_session
+from chassis.handlers import cannot_heal, describe
+
+NOBODY = UUID(int=0)
+IDLE_SECONDS = 0.5
+EFFECT_SECONDS = 60
+ATTEMPTS = 12
+LONGEST_WAIT = timedelta(minutes=10)
+logger = logging.getLogger("chassis.due")
+F = TypeVar("F", bound=Callable[..., Awaitable[None]])
+
+
+class Due(Base):
+    """Something that must happen: no policy, no personal data. `tenant` is nobody's for the chassis' own timers."""
+
+    __tablename__ = "due"
+    __table_args__ = (
+        CheckConstraint("state in ('waiting', 'parked')", name="state"),
+        Index("ix_due_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
+    )
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    tenant: Mapped[UUID] = mapped_column(primary_key=True)
+    subject: Mapped[UUID] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    state: Mapped[str] = mapped_column(Text, default="waiting", server_default="waiting")
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+async def at(session: AsyncSession, kind: str, *, subject: UUID, when: datetime) -> None:
+    """Let a timer go off for this subject of the session's government; a later call for the same one moves it."""
+    await _set(session, kind, tenant_of(session), subject, when)
+
+
+async def cancel(session: AsyncSession, kind: str, *, subject: UUID) -> None:
+    """Let it not happen; nothing if there is no such timer."""
+    await session.execute(delete(Due).where(Due.kind == kind, Due.tenant == tenant_of(session), Due.subject == subject))
+
+
+async def _set(session: AsyncSession, kind: str, tenant: UUID, subject: UUID, when: datetime) -> None:
+    values = {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None}
+    statement = insert(Due).values(kind=kind, tenant=tenant, subject=subject, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["kind", "tenant", "subject"], set_=values))
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    kind: str
+    tenant: UUID
+    subject: UUID
+    due_at: datetime
+    attempts: int
+
+
+class Timers:
+    """The table kind -> effect of a service: `timers = Timers()`, then `@timers("close_poll")`.
+
+    An effect is `async def f(subject, session, now)`; its session works for the timer's government and commits when it
+    returns. One entered by `every` is `async def f(session, now)`, works for no government, and repeats.
+    """
+
+    def __init__(self, *others: "Timers") -> None:
+        """`others` are tables whose effects this one begins with."""
+        self._effects: dict[str, Callable[..., Awaitable[None]]] = {}
+        self._intervals: dict[str, timedelta] = {}
+        for other in others:
+            self._effects |= other._effects  # noqa: SLF001 - of the same class
+            self._intervals |= other._intervals  # noqa: SLF001
+
+    def __call__(self, kind: str) -> Callable[[F], F]:
+        """Enter an effect; `TypeError` for a second one of a kind."""
+
+        def enter(effect: F) -> F:
+            if kind in self._effects:
+                raise TypeError(f"{kind} already has an effect")
+            self._effects[kind] = effect
+            return effect
+
+        return enter
+
+    def every(self, kind: str, interval: timedelta) -> Callable[[F], F]:
+        """Enter what is to be done again and again, by one of the workers, with this time between."""
+
+        def enter(effect: F) -> F:
+            self._intervals[kind] = interval
+            return self(kind)(effect)
+
+        return enter
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds that this service knows."""
+        return sorted(self._effects)
+
+    async def run_next(self, sessions: async_sessionmaker[AsyncSession], now: datetime) -> bool:
+        """Let the timer that is most overdue take effect; false if none is due.
+
+        One that fails is put off, longer each time, and parked when it cannot heal or failed too often.
+        """
+        claimed: _Claimed | None = None
+        try:
+            async with tenant_session(sessions) as session:
+                claimed = await self._claim(session, now)
+                if claimed is None:
+                    return False
+                with telemetry.timer_span(claimed.kind):
+                    async with asyncio.timeout(EFFECT_SECONDS):
+                        await self._take_effect(claimed, session, now)
+        except Exception as error:
+            if claimed is None:
+                raise
+            await self._put_off(sessions, claimed, error, now)
+        return True
+
+    async def _claim(self, session: AsyncSession, now: datetime) -> _Claimed | None:
+        key = (Due.kind, Due.tenant, Due.subject)
+        first = (
+            select(*key)
+            .where(Due.state == "waiting", Due.due_at <= now, Due.kind.in_(self.kinds))
+            .order_by(Due.due_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .cte("first")
+            .prefix_with("materialized")
+        )
+        same = (Due.kind == first.c.kind, Due.tenant == first.c.tenant, Due.subject == first.c.subject)
+        row = (await session.execute(delete(Due).where(*same).returning(*key, Due.due_at, Due.attempts))).first()
+        return _Claimed(*row) if row else None
+
+    async def _take_effect(self, claimed: _Claimed, session: AsyncSession, now: datetime) -> None:
+        interval = self._intervals.get(claimed.kind)
+        if interval is not None:
+            await self._effects[claimed.kind](session, now)
+            await _set(session, claimed.kind, NOBODY, NOBODY, now + interval)
+            return
+        session.info.update(tenant_id=claimed.tenant, tenant_ids=(claimed.tenant,))
+        await session.execute(SET_TENANTS, {"tenants": str(claimed.tenant)})
+        await self._effects[claimed.kind](claimed.subject, session, now)
+
+    async def _put_off(
+        self, sessions: async_sessionmaker[AsyncSession], claimed: _Claimed, error: Exception, now: datetime
+    ) -> None:
+        logger.warning("timer %s of %s failed: %s", claimed.kind, claimed.subject, describe(error), exc_info=error)
+        attempts = claimed.attempts + 1
+        hopeless = claimed.kind not in self._intervals and (attempts >= ATTEMPTS or cannot_heal(error))
+        async with tenant_session(sessions) as session:
+            # only if it is still as it was: another worker may have claimed it, the application may have moved it
+            same = (Due.kind == claimed.kind, Due.tenant == claimed.tenant, Due.subject == claimed.subject)
+            await session.execute(
+                update(Due)
+                .where(*same, Due.due_at == claimed.due_at)
+                .values(
+                    attempts=attempts,
+                    due_at=now + min(timedelta(seconds=2**attempts), LONGEST_WAIT),
+                    state="parked" if hopeless else "waiting",
+                    last_error=describe(error),
+                )
+            )
+
+    # The worker's loop
+
+    async def run(
+        self,
+        sessions: async_sessionmaker[AsyncSession],
+        stop: asyncio.Event,
+        *,
+        at_once: int = 2,
+        idle: float = IDLE_SECONDS,
+    ) -> None:
+        """Let timers go off until told to stop, up to `at_once` side by side; those in hand are finished first."""
+        backoff, seeded = Backoff(), False
+        while not stop.is_set():
+            try:
+                if not seeded:
+                    await self._seed(sessions)
+                    seeded = True
+                if await self.run_next(sessions, utc_now()):
+                    await asyncio.gather(*(self._run_all(sessions, stop) for _ in range(at_once)))
+                backoff.reset()
+                await pause(stop, idle)
+            except Exception as error:  # noqa: BLE001 - the database is away: told, and tried again later
+                logger.warning("timers could not be run: %s", describe(error))
+                await pause(stop, backoff.next())
+
+    async def _run_all(self, sessions: async_sessionmaker[AsyncSession], stop: asyncio.Event) -> None:
+        while not stop.is_set() and await self.run_next(sessions, utc_now()):
+            pass
+
+    async def _seed(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        if self._intervals:
+            async with tenant_session(sessions) as session:
+                nobody = {"tenant": NOBODY, "subject": NOBODY, "due_at": utc_now()}
+                rows = [{"kind": kind} | nobody for kind in self._intervals]
+                await session.execute(insert(Due).on_conflict_do_nothing(), rows)
+
+
+async def parked(session: AsyncSession) -> Sequence[Due]:
+    """The timers that failed too often, oldest first."""
+    return (await session.scalars(select(Due).where(Due.state == "parked").order_by(Due.due_at))).all()
+
+
+async def replay(session: AsyncSession, now: datetime) -> Sequence[Any]:
+    """Let every parked timer go off again; returns their (kind, subject)."""
+    values = {"state": "waiting", "attempts": 0, "due_at": now}
+    statement = update(Due).where(Due.state == "parked").values(values).returning(Due.kind, Due.subject)
+    return (await session.execute(statement)).all()
+
+
+async def overdue(session: AsyncSession) -> tuple[float | None, int]:
+    """When the latest waiting timer should have gone off, in seconds since the epoch, and how many are parked."""
+    waiting, is_parked = Due.state == "waiting", Due.state == "parked"
+    oldest = func.extract("epoch", func.min(Due.due_at).filter(waiting))
+    row = (await session.execute(select(oldest, func.count().filter(is_parked)))).one()
+    return (float(row[0]) if row[0] is not None else None, int(row[1]))
