@@ -50,13 +50,13 @@ def encode(event: Event, *, event_id: UUID, tenant: UUID, sequence: int, time: d
     """The event as CloudEvents JSON. `sequence` is the aggregate's version, `time` is aware."""
     envelope = {
         "specversion": "1.0",
-        "id": event_id,
+        "id": str(event_id),
         "source": f"/{event.service()}",
         "type": event.type,
         "subject": event.subject,
         "time": time.astimezone(UTC),
         "datacontenttype": "application/json",
-        "tenant": tenant,
+        "tenant": str(tenant),  # a driver may give its own kind of UUID
         "sequence": sequence,
         "data": event.model_dump(mode="json"),
     }

@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
@@ -251,7 +251,7 @@ class Client:
         ) as got:
             raw = await got.read()
             parsed = await got.json(content_type=None) if "json" in got.content_type and raw else None
-            return Answer(got.status, parsed, raw, dict(got.headers))
+            return Answer(got.status, parsed, raw, got.headers)
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class Answer:
     status: int
     json: Any
     body: bytes
-    headers: dict[str, str]
+    headers: Mapping[str, str]  # in any case
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Mails to people who asked for them, from the other services' events."""

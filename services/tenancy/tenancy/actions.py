@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from chassis.db import tenant_session
 from chassis.outbox import emit
 from contracts.tenancy import GovernmentChanged, GovernmentRegistered, GovernmentState
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from tenancy import rules
 from tenancy.models import Government, Host
@@ -67,10 +68,11 @@ def state(government: Government) -> Facts:
     }
 
 
-async def republish(session: AsyncSession) -> AsyncIterator[tuple[GovernmentState, int, UUID]]:
+async def republish(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[tuple[GovernmentState, int, UUID]]:
     """Every government's current state again, with its sequence, for a consumer that joins late."""
-    for government in await all_governments(session):
-        yield GovernmentChanged(**state(government)), government.version, government.id
+    async with tenant_session(sessions) as session:
+        for government in await all_governments(session):
+            yield GovernmentChanged(**state(government)), government.version, government.id
 
 
 def _check(facts: Facts) -> None:

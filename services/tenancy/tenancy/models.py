@@ -1,12 +1,21 @@
 """Tables: the register of governments. It is the list of tenants itself, public, and so no tenant's row."""
 
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
-from chassis.db import Base
-from sqlalchemy import CheckConstraint, ForeignKey, Text, Uuid
+from chassis.db import NAMES
+from chassis.db import Base as ChassisBase
+from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+
+class Base(ChassisBase):
+    """Tenancy's own table names: a process that loads two services, as a test run does, must not mix them."""
+
+    __abstract__ = True
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMES)
 
 
 class Government(Base):

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from chassis.auth import Actor, require
+from chassis.auth import PLATFORM, Actor, require
 from chassis.db import Session, tenant_session
 from chassis.errors import problems
+from chassis.refusals import Refused
 from fastapi import APIRouter, Depends, Request, Response
 
 from tenancy import queries
@@ -12,7 +13,16 @@ from tenancy.actions import state
 from tenancy.schemas import GovernmentList, GovernmentOut
 
 router = APIRouter()
-Operator = Annotated[Actor, Depends(require("operator"))]
+
+
+async def _operator(person: Annotated[Actor, Depends(require("operator"))]) -> Actor:
+    """Operators sign in at the platform's own realm; the same word in a government's token means nothing."""
+    if person.tenant_id != PLATFORM:
+        raise Refused("forbidden", status=403)
+    return person
+
+
+Operator = Annotated[Actor, Depends(_operator)]
 
 
 @router.get("/api/v1/government", responses=problems("not_found"))

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from chassis.bus_tables import create_bus_tables
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
@@ -23,7 +24,7 @@ def upgrade() -> None:
         sa.Column("contact_email", sa.Text()),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("registered_at", sa.TIMESTAMP(timezone=True), nullable=False),
-        sa.CheckConstraint("kind in ('municipality', 'province', 'agency', 'platform')", name="kind"),
+        sa.CheckConstraint("kind in ('municipality', 'province', 'agency', 'platform')", name="ck_governments_kind"),
         sa.PrimaryKeyConstraint("id", name="pk_governments"),
         sa.UniqueConstraint("slug", name="uq_governments_slug"),
     )
@@ -36,4 +37,5 @@ def upgrade() -> None:
             ["government_id"], ["governments.id"], name="fk_hosts_government_id", ondelete="CASCADE"
         ),
     )
+    create_bus_tables(op)
     op.create_index("ix_hosts_government_id", "hosts", ["government_id"])

@@ -1,0 +1,31 @@
+"""The link at a mail's end that stops such mails without signing in (RFC 8058): person and topic, sealed."""
+
+import base64
+import binascii
+from uuid import UUID
+
+from chassis.keys import BrokenSealError, MissingKeyError
+from chassis.refusals import Refused
+from sqlalchemy.ext.asyncio import AsyncSession
+
+PURPOSE = "stop_links"
+ID_BYTES = 16
+
+
+async def stop_token(session: AsyncSession, person_id: UUID, topic: str) -> str:
+    """The token of a link that stops a topic's mails to a person."""
+    keyring = session.info["resources"].keyring
+    key = await keyring.create(session, PURPOSE)
+    sealed = keyring.seal(key, person_id.bytes + topic.encode(), aad=PURPOSE.encode())
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+async def read_stop_token(session: AsyncSession, token: str) -> tuple[UUID, str]:
+    """The person and topic of a link; a link that is not ours, or another government's, is refused."""
+    keyring = session.info["resources"].keyring
+    try:
+        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        content = keyring.open(await keyring.get(session, PURPOSE), sealed, aad=PURPOSE.encode())
+        return UUID(bytes=content[:ID_BYTES]), content[ID_BYTES:].decode()
+    except (binascii.Error, BrokenSealError, MissingKeyError, ValueError) as error:
+        raise Refused("bad_link", status=404) from error

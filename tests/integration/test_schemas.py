@@ -1,0 +1,168 @@
+"""Every service's schema: the migrations make what the code expects, and every government's rows are guarded."""
+
+import importlib
+from uuid import uuid4
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from chassis import idempotency, keys
+from chassis.db import POLICY, tenant_tables
+from chassis.db import Base as ChassisBase
+from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+assert idempotency.StoredAnswer.__table__ is not None  # importing a module enters its table in the metadata
+assert keys.DataKey.__table__ is not None
+SERVICES = ("tenancy", "identity", "voting", "notifications")
+PUBLIC = {"tenancy": {"governments", "hosts"}, "identity": {"governments"}}  # the register and a copy of it
+CHASSIS = {"outbox", "inbox", "due", "data_keys", "idempotency_keys"}
+WITHOUT_POLICY = {"outbox", "inbox", "due", "alembic_version"}
+
+
+@pytest.fixture(params=SERVICES)
+async def migrated(request, database_of):
+    service = importlib.import_module(f"{request.param}.main").service
+    database = await database_of(service)
+    return service, database
+
+
+def tables_of(service) -> MetaData:
+    """The service's own tables and those of the chassis that its migrations made."""
+    together = MetaData()
+    own = importlib.import_module(f"{service.name}.models").Base.metadata
+    for metadata in (own, ChassisBase.metadata):
+        for table in metadata.sorted_tables:
+            table.to_metadata(together)
+    return together
+
+
+def owner_engine(database):
+    return create_async_engine(database.owner_url.replace("postgresql://", "postgresql+asyncpg://"))
+
+
+def login_engine(database):
+    return create_async_engine(database.url.replace("postgresql://", "postgresql+asyncpg://"))
+
+
+async def rows(engine, sql, **values):
+    async with engine.connect() as connection:
+        return (await connection.execute(text(sql), values)).all()
+
+
+async def test_every_table_with_a_tenant_has_the_one_policy_enabled_and_forced(migrated):
+    _, database = migrated
+    engine = owner_engine(database)
+    found = await rows(
+        engine,
+        """select c.relname, c.relrowsecurity and c.relforcerowsecurity, array_agg(pg_get_expr(p.polqual, c.oid)),
+                  array_agg(pg_get_expr(p.polwithcheck, c.oid))
+             from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+             left join pg_policy p on p.polrelid = c.oid
+            where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace group by 1, 2""",
+    )
+    for name, forced, using, checks in found:
+        assert forced, f"{name} does not force row-level security"
+        assert len(using) == 1, f"{name} has {len(using)} policies"
+        assert using == checks
+        assert "app.tenant_ids" in using[0], f"{name} has another policy than {POLICY}"
+    await engine.dispose()
+
+
+async def test_tenant_id_stands_first_in_every_key_of_a_tenants_table(migrated):
+    _, database = migrated
+    engine = owner_engine(database)
+    found = await rows(
+        engine,
+        """select con.conrelid::regclass::text, con.conname, (select attname from pg_attribute
+                   where attrelid = con.conrelid and attnum = con.conkey[1])
+             from pg_constraint con join pg_attribute a on a.attrelid = con.conrelid and a.attname = 'tenant_id'
+            where con.contype in ('p', 'u', 'f')""",
+    )
+    assert [entry for entry in found if entry[2] != "tenant_id"] == []
+    await engine.dispose()
+
+
+async def test_every_table_without_a_policy_is_known_to_hold_nobodys_data(migrated):
+    service, database = migrated
+    engine = owner_engine(database)
+    found = await rows(
+        engine,
+        """select relname from pg_class
+            where relkind = 'r' and relnamespace = 'public'::regnamespace and not relrowsecurity""",
+    )
+    known = WITHOUT_POLICY | PUBLIC.get(service.name, set())
+    assert {name for (name,) in found} <= known
+    await engine.dispose()
+
+
+async def test_views_ask_as_the_one_who_looks(migrated):
+    _, database = migrated
+    engine = owner_engine(database)
+    careless = await rows(
+        engine,
+        """select relname from pg_class where relkind = 'v' and relnamespace = 'public'::regnamespace
+            and not coalesce(reloptions @> '{security_invoker=true}', false)""",
+    )
+    assert careless == []
+    await engine.dispose()
+
+
+async def test_the_login_role_owns_nothing_and_cannot_pass_the_policies(migrated):
+    service, database = migrated
+    engine = owner_engine(database)
+    owned = await rows(engine, "select relname from pg_class where relowner = to_regrole(:role)", role=service.name)
+    assert owned == []
+    bypass = await rows(
+        engine, "select rolbypassrls or rolsuper from pg_roles where rolname = :role", role=service.name
+    )
+    assert bypass == [(False,)]
+    await engine.dispose()
+
+
+async def test_the_migrations_make_what_the_models_say(migrated):
+    service, database = migrated
+    metadata = tables_of(service)
+
+    def differences(connection: Connection):
+        made = set(inspect(connection).get_table_names())
+        for table in CHASSIS - made:  # a service makes only the chassis' tables that it uses
+            metadata.remove(metadata.tables[table])
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, metadata)
+        return [one for one in found if not (one[0] == "remove_table" and one[1].name == "alembic_version")]
+
+    engine = owner_engine(database)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_without_a_tenant_there_are_no_rows_and_nothing_can_be_written(migrated):
+    service, database = migrated
+    engine = login_engine(database)
+    async with engine.connect() as connection:
+        made = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+    for table in set(tenant_tables(tables_of(service))) & made:
+        assert await rows(engine, f"select 1 from {table}") == []  # noqa: S608 - our own tables' names
+    await engine.dispose()
+
+
+async def test_a_backfill_by_the_owner_changes_rows_of_all_governments(database_of):
+    service = importlib.import_module("notifications.main").service
+    database = await database_of(service)
+    engine = owner_engine(database)
+    async with engine.begin() as connection:
+        for _ in range(2):
+            await connection.execute(
+                text("insert into subscriptions values (:tenant, :person, 'polls', 'nl', now())"),
+                {"tenant": uuid4(), "person": uuid4()},
+            )
+        changed = await connection.execute(text("update subscriptions set language = 'fr'"))
+    assert changed.rowcount == 2
+    login = login_engine(database)
+    async with login.begin() as connection:
+        hidden = await connection.execute(text("update subscriptions set language = 'de'"))
+    assert hidden.rowcount == 0
+    for each in (engine, login):
+        await each.dispose()
