@@ -27,3 +27,22 @@ def create_key_table(op: Operations) -> None:
     )
     for statement in enable_row_level_security("data_keys"):
         op.execute(statement)
+
+
+def create_idempotency_table(op: Operations) -> None:
+    """Create idempotency_keys, under the tenants' policy."""
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("tenant_id", sa.Uuid),
+        sa.Column("actor", sa.Uuid),
+        sa.Column("key", sa.Text),
+        sa.Column("route", sa.Text, nullable=False),
+        sa.Column("request_hash", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.SmallInteger, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "actor", "key", name="pk_idempotency_keys"),
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    for statement in enable_row_level_security("idempotency_keys"):
+        op.execute(statement)
