@@ -11,9 +11,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspraak_dev.stack.errors import StackError
+from inspraak_dev.errors import StackError
 
 CLONE = Path(__file__).resolve().parents[3]
+LARGE_LOG = 5 * 1024 * 1024
 MINIMUM_FREE = 500 * 1024 * 1024  # bytes: a new PostgreSQL, RabbitMQ's log segments and a demo
 
 
@@ -52,6 +53,12 @@ class Place:
                 f"the data folder {self.folder} cannot be made ({error.strerror}); name another in INSPRAAK_DATA_FOLDER"
             ) from error
         self.check_space()
+
+    def rotate(self, name: str) -> None:
+        """Put a log that has grown large aside before its process starts again."""
+        log = self.log(name)
+        if log.exists() and log.stat().st_size > LARGE_LOG:
+            log.replace(log.with_suffix(".log.1"))
 
     def check_space(self) -> None:
         """Refuse to start on a disk that is nearly full: PostgreSQL would stop in the middle of a vote."""

@@ -4,7 +4,7 @@ import random
 import socket
 from pathlib import Path
 
-from inspraak_dev.stack.errors import StackError
+from inspraak_dev.errors import StackError
 
 PRIVATE = range(20_000, 32_000)  # below Linux's range for outgoing connections, which could take one while we are down
 _random = random.SystemRandom()

@@ -1,13 +1,14 @@
 """PostgreSQL as a process of our own: durable as in production, small, listening on loopback only."""
 
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
+from inspraak_dev.errors import StackError
 from inspraak_dev.stack import probes
-from inspraak_dev.stack.errors import StackError
 from inspraak_dev.stack.processes import as_user, base_environment
-from inspraak_dev.stack.server import HOST, Server
+from inspraak_dev.stack.server import HOST, OwnServer
 
 SETTINGS = {
     "listen_addresses": HOST,
@@ -22,13 +23,14 @@ SETTINGS = {
 }
 
 
-class Postgres(Server):
+class Postgres(OwnServer):
     """PostgreSQL; its superuser is `postgres`."""
 
     name = "postgres"
     title = "PostgreSQL"
     users = ("postgres",)
     package = "postgresql"
+    stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for every client to leave
 
     @staticmethod
     def find() -> Path | None:

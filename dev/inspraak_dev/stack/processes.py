@@ -8,18 +8,20 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from inspraak_dev.stack.errors import StackError
+from inspraak_dev.errors import StackError
 
 TERMINATED_WITHIN = 40.0  # seconds: longer than a service's own drain
 KILLED_WITHIN = 10.0
 POLL = 0.05
+MARK = "INSPRAAK_STACK"  # in the environment of all that an instance starts: its folder
 _children: list["subprocess.Popen[str]"] = []  # kept, or Python warns of children that outlive us, as they should
 
 
@@ -29,6 +31,8 @@ class Running(BaseModel):
     pid: int
     started: str
     log: Path
+    stop: int = signal.SIGTERM
+    """The signal that asks it to end."""
 
     @property
     def alive(self) -> bool:
@@ -58,7 +62,13 @@ def base_environment() -> dict[str, str]:
 
 
 def spawn(
-    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, user: str | None, folder: Path
+    command: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str],
+    log: Path,
+    user: str | None,
+    folder: Path,
+    stop: signal.Signals = signal.SIGTERM,
 ) -> Running:
     """Start a detached process that writes to a log; `StackError` when it cannot be executed."""
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +91,7 @@ def spawn(
     since = started(child.pid)
     if since is None:
         raise StackError(f"{command[0]} ended at once: {last_words(log)}")
-    return Running(pid=child.pid, started=since, log=log)
+    return Running(pid=child.pid, started=since, log=log, stop=stop)
 
 
 def as_user(user: str | None) -> dict[str, Any]:
@@ -92,7 +102,9 @@ def as_user(user: str | None) -> dict[str, Any]:
 def end(running: Iterable[Running], *, within: float = TERMINATED_WITHIN) -> None:
     """End processes: ask all, wait, then kill those that did not listen. Those that are not ours are left alone."""
     ours = list(running)
-    _signal(ours, signal.SIGTERM)
+    for one in ours:
+        _signal([one], signal.Signals(one.stop))
+    _signal(ours, signal.SIGCONT)  # one that a test has stopped hears nothing until it goes on
     left = _wait(ours, within)
     _signal(left, signal.SIGKILL)
     if stuck := _wait(left, KILLED_WITHIN):
@@ -120,6 +132,38 @@ def _wait(running: Iterable[Running], seconds: float) -> list[Running]:
         time.sleep(POLL)
         left = [one for one in left if one.alive]
     return left
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Clean up without being interrupted by a second ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def strays(folder: Path, known: Iterable[Running]) -> list[Running]:
+    """Processes that carry an instance's mark and that it does not remember: started by a command that was killed."""
+    pids = {one.pid for one in known}
+    marked = f"{MARK}={folder}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_ours = marked in (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it ended, or it is another user's
+        pid = int(process.name)
+        if is_ours and pid not in pids and os.getsid(pid) == pid and (since := started(pid)):
+            found.append(Running(pid=pid, started=since, log=folder))
+    return found
 
 
 def last_words(log: Path, lines: int = 5) -> str:

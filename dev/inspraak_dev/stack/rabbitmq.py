@@ -11,16 +11,16 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from inspraak_dev.errors import StackError
 from inspraak_dev.stack import probes
-from inspraak_dev.stack.errors import StackError
 from inspraak_dev.stack.processes import as_user, base_environment
-from inspraak_dev.stack.server import HOST, Server
+from inspraak_dev.stack.server import HOST, OwnServer
 
 VHOST = "inspraak"
 CONTROL_SECONDS = 60
 
 
-class RabbitMq(Server):
+class RabbitMq(OwnServer):
     """RabbitMQ with one virtual host and one user, both `inspraak`."""
 
     name = "rabbitmq"

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from inspraak_dev.stack import probes
-from inspraak_dev.stack.server import HOST, Server
+from inspraak_dev.stack.server import HOST, OwnServer
 
 
-class Redis(Server):
+class Redis(OwnServer):
     """Redis, or Valkey where that is installed."""
 
     name = "redis"

@@ -1,4 +1,4 @@
-"""What PostgreSQL, RabbitMQ and Redis have in common when they run as processes of our own."""
+"""A server as the stack sees it, and what PostgreSQL, RabbitMQ and Redis have in common as processes of our own."""
 
 import os
 import pwd
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
+from inspraak_dev.errors import StackError
 from inspraak_dev.stack import processes
-from inspraak_dev.stack.errors import StackError
 from inspraak_dev.stack.places import Place
 from inspraak_dev.stack.state import State
 
@@ -21,12 +21,34 @@ POLL = 0.05
 
 
 class Server(ABC):
-    """One server of one instance: how it is found, prepared, started and reached."""
+    """One server of one instance: a process of our own, a container, or somebody else's."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    name: str
+    title: str
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it if it does not run; it is not ready yet."""
+
+    @abstractmethod
+    def kill(self, number: signal.Signals) -> None:
+        """Send it a signal, SIGKILL for a crash; a `StackError` when it is not ours."""
+
+    @abstractmethod
+    def wait_ready(self, within: float = READY_WITHIN) -> None:
+        """Wait until it answers; a `StackError` after the deadline."""
+
+    @abstractmethod
+    def url(self) -> str:
+        """Its address with the credentials of its administrator."""
+
+
+class OwnServer(Server):
+    """A server as a process of our own: how it is found, prepared, started and reached."""
+
     users: ClassVar[tuple[str, ...]]
     """The system users that may run it when we are root, best first."""
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     package: ClassVar[str]
     """What apt calls it."""
 
@@ -53,10 +75,6 @@ class Server(ABC):
     @abstractmethod
     def command(self) -> list[str | Path]:
         """The command line, in the foreground."""
-
-    @abstractmethod
-    def url(self) -> str:
-        """Its address with the credentials of its administrator."""
 
     def environment(self) -> dict[str, str]:
         """Its environment variables."""
@@ -111,8 +129,14 @@ class Server(ABC):
 
     def launch(self, name: str, command: list[str | Path]) -> None:
         """Start a process of this server and note it."""
+        self.place.rotate(name)
         self.state.processes[name] = processes.spawn(
-            command, environment=self.environment(), log=self.place.log(name), user=self.user, folder=self.folder
+            command,
+            environment={**self.environment(), processes.MARK: str(self.place.folder)},
+            log=self.place.log(name),
+            user=self.user,
+            folder=self.folder,
+            stop=self.stop_signal,
         )
         self.save()
 

@@ -1,52 +1,92 @@
-"""One instance of the stack as an object: what tests and commands hold in their hands."""
+"""The servers of one instance as an object: what tests and commands hold in their hands."""
 
 import contextlib
 import os
 import shutil
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
-from inspraak_dev.stack import processes
-from inspraak_dev.stack.errors import StackError
+from inspraak_dev import apt
+from inspraak_dev.errors import StackError
+from inspraak_dev.stack import containers, processes
+from inspraak_dev.stack.given import Given
 from inspraak_dev.stack.places import CLONE, Place, place_of
 from inspraak_dev.stack.ports import is_free
 from inspraak_dev.stack.postgres import Postgres
 from inspraak_dev.stack.rabbitmq import RabbitMq
 from inspraak_dev.stack.redis import Redis
-from inspraak_dev.stack.server import READY_WITHIN, Server
+from inspraak_dev.stack.server import READY_WITHIN, OwnServer, Server
 from inspraak_dev.stack.state import State, load, locked, save
 
-SERVERS: tuple[type[Server], ...] = (Postgres, RabbitMq, Redis)
+KINDS: tuple[type[OwnServer], ...] = (Postgres, RabbitMq, Redis)
 ADDRESSES = {"postgres": "INSPRAAK_POSTGRES_URL", "rabbitmq": "INSPRAAK_AMQP_URL", "redis": "INSPRAAK_REDIS_URL"}
+COMPANIONS = ("epmd",)  # ended after the server that needs it
 
 
 class Stack:
-    """The servers of one instance. Methods that change it are to be called under `locked`."""
+    """The servers of one instance. What changes it is to be called under `locked`."""
 
-    def __init__(self, instance: str = "dev") -> None:
+    def __init__(self, instance: str = "dev", clone: Path = CLONE) -> None:
         """Read what the instance remembers; start nothing."""
-        self.place: Place = place_of(instance)
+        self.clone = clone
+        self.place: Place = place_of(instance, clone)
         self.place.make()
-        self.state: State = load(self.place, str(CLONE))
+        self.state: State = load(self.place, str(clone))
 
     def save(self) -> None:
         """Remember."""
         save(self.place, self.state)
 
-    def locked(self) -> contextlib.AbstractContextManager[None]:
-        """Keep other commands on this instance waiting."""
-        return locked(self.place)
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other commands on this instance waiting; what they remembered is read first."""
+        with locked(self.place):
+            self.state = load(self.place, str(self.clone))
+            yield
 
-    def refresh(self) -> None:
-        """Read the memory again, after waiting for the lock."""
-        self.state = load(self.place, str(CLONE))
+    # Which servers
+
+    def choose(self) -> None:
+        """Decide for each server where it comes from.
+
+        An address in the environment wins. Else what was chosen before, for the data are there; at first
+        containers where an engine answers, else the machine's own programs, installed by apt where that may be.
+        """
+        sources = self.state.sources
+        undecided = []
+        for kind in KINDS:
+            given = os.environ.get(ADDRESSES[kind.name])
+            if given and given != self._own(kind.name).url():
+                sources[kind.name] = given
+            elif sources.get(kind.name) not in ("own", "compose"):
+                undecided.append(kind.name)
+        if undecided:
+            choice = "compose" if containers.engine() else "own"
+            sources |= dict.fromkeys(undecided, choice)
+        install_missing([kind for kind in KINDS if sources[kind.name] == "own"])
 
     def server(self, name: str) -> Server:
         """The server with this name: `postgres`, `rabbitmq` or `redis`."""
-        for kind in SERVERS:
+        own = self._own(name)
+        source = self.state.sources.get(name, "own")
+        if source == "own":
+            return own
+        if source == "compose":
+            return containers.Contained(own, containers.Compose(self.place, self.state))
+        return Given(name, own.title, source)
+
+    def _own(self, name: str) -> OwnServer:
+        for kind in KINDS:
             if kind.name == name:
                 return kind(self.place, self.state, self.save)
-        raise StackError(f"no server is called {name}")
+        raise StackError(f"no server is called {name}: there are {', '.join(ADDRESSES)}")
+
+    def urls(self) -> dict[str, str]:
+        """The servers' addresses by the name of the environment variable that gives them to others."""
+        return {variable: self.server(name).url() for name, variable in ADDRESSES.items()}
+
+    # One server, for tests of faults
 
     def start_server(self, name: str) -> None:
         """Start one server, as after a crash; `wait_ready` waits for it."""
@@ -60,44 +100,76 @@ class Stack:
         """Wait until a server answers; `StackError` after the deadline."""
         self.server(name).wait_ready(within)
 
-    def start_servers(self) -> None:
-        """Start every server that does not run and wait for all; addresses of the environment are taken as they are."""
-        for name, variable in ADDRESSES.items():
-            if given := os.environ.get(variable):
-                self.state.sources[name] = given
-            else:
-                self.state.sources.setdefault(name, "own")
-        own = [self.server(name) for name, source in self.state.sources.items() if source == "own"]
-        for server in own:
-            server.found()
-        for server in own:
-            if not self.state.running(server.name) and not is_free(server.port):
-                del self.state.ports[server.name]
-            server.start()
-        for server in own:
-            server.wait_ready()
+    # All servers
 
-    def urls(self) -> dict[str, str]:
-        """The servers' addresses by the name of the environment variable that gives them to others."""
-        return {
-            variable: self.server(name).url() if self.state.sources.get(name, "own") == "own" else source
-            for name, variable in ADDRESSES.items()
-            for source in [self.state.sources.get(name, "own")]
-        }
+    def start_servers(self) -> None:
+        """Start every server that does not run and wait for all. When this fails, what it started is ended again."""
+        ran = set(self.state.processes)
+        self.choose()
+        servers = {name: self.server(name) for name in ADDRESSES}
+        try:
+            self._forget_taken_ports()
+            for server in servers.values():
+                server.start()
+            for server in servers.values():
+                server.wait_ready()
+        except BaseException:
+            with processes.undisturbed():
+                self.end({name for name in self.state.processes if name not in ran})
+                self._stop_containers()
+            raise
+        self.save()
+
+    def _forget_taken_ports(self) -> None:
+        """Forget private ports that other programs took while we were down."""
+        owners = {name: name for name in (*ADDRESSES, *COMPANIONS)} | {"rabbitmq_distribution": "rabbitmq"}
+        for port, server in owners.items():
+            ours = self.state.running(server) or self.state.sources.get(server, "own") != "own"
+            if port in self.state.ports and not ours and not is_free(self.state.ports[port]):
+                del self.state.ports[port]
+
+    def running_servers(self) -> list[str]:
+        """The names of our server processes that run."""
+        return [name for name in (*ADDRESSES, *COMPANIONS) if self.state.running(name)]
 
     def stop_servers(self) -> None:
-        """End our servers, epmd last."""
-        names = [kind.name for kind in SERVERS]
+        """End our servers, each after what needs it; containers too. Servers that were given go on."""
+        self.end(set(ADDRESSES))
+        self.end(set(COMPANIONS))
+        self._stop_containers()
+
+    def _stop_containers(self, *arguments: str) -> None:
+        if "compose" in self.state.sources.values():
+            containers.Compose(self.place, self.state).run("down", *arguments)
+
+    def end(self, names: set[str]) -> None:
+        """End processes of ours by name and forget them."""
         processes.end([one for name in names if (one := self.state.running(name))])
-        if epmd := self.state.running("epmd"):
-            processes.end([epmd])
-        for name in [*names, "epmd"]:
-            self.state.processes.pop(name, None)
+        self.state.processes = {name: one for name, one in self.state.processes.items() if name not in names}
         self.save()
+
+    def end_strays(self) -> int:
+        """End processes that a killed command left behind without remembering them; gives their number."""
+        strays = processes.strays(self.place.folder, self.state.processes.values())
+        processes.end(strays)
+        return len(strays)
 
     def delete(self) -> None:
         """Delete the data of an instance that does not run."""
+        self._stop_containers("--volumes")
         shutil.rmtree(self.place.folder)
+
+
+def install_missing(kinds: list[type[OwnServer]]) -> None:
+    """Install the servers that this machine lacks; a `StackError` with the line to run when we may not."""
+    apt.restore_after_a_kill()
+    missing = [kind for kind in kinds if kind.find() is None]
+    if missing:
+        packages = [kind.package for kind in missing]
+        apt.install(packages, sudo=f"sudo {CLONE}/.venv/bin/inspraak install")
+        for kind in missing:
+            if kind.find() is None:
+                raise StackError(f"apt installed {kind.package}, but {kind.title} is still not to be found")
 
 
 @contextlib.contextmanager
@@ -106,8 +178,10 @@ def servers(instance: str) -> Iterator[Stack]:
     stack = Stack(instance)
     with stack.locked():
         try:
+            stack.end_strays()
             stack.start_servers()
             yield stack
         finally:
-            stack.stop_servers()
-            stack.delete()
+            with processes.undisturbed():
+                stack.stop_servers()
+                stack.delete()

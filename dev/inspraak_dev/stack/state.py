@@ -7,10 +7,11 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
+from typing import TextIO
 
 from pydantic import BaseModel, ValidationError
 
-from inspraak_dev.stack.errors import StackError
+from inspraak_dev.errors import StackError
 from inspraak_dev.stack.places import Place
 from inspraak_dev.stack.ports import free_port
 from inspraak_dev.stack.processes import Running
@@ -77,18 +78,38 @@ def save(place: Place, state: State) -> None:
 @contextlib.contextmanager
 def locked(place: Place) -> Iterator[None]:
     """Keep other commands on this instance waiting for the length of a block."""
-    with place.lock_file.open("a") as file:
-        deadline = time.monotonic() + LOCK_WAIT
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StackError(f"another command has held {place.lock_file} for {LOCK_WAIT:.0f} s") from None
-                if not told:
-                    print("another command is at work on this stack: waiting for it", flush=True)
-                    told = True
-                time.sleep(0.2)
+    deadline = time.monotonic() + LOCK_WAIT
+    told = False
+    while (file := try_lock(place)) is None:
+        if time.monotonic() > deadline:
+            raise StackError(f"another command has held {place.lock_file} for {LOCK_WAIT:.0f} s")
+        if not told:
+            print("another command is at work on this stack: waiting for it", flush=True)
+            told = True
+        time.sleep(0.2)
+    with file:
         yield
+
+
+def try_lock(place: Place) -> TextIO | None:
+    """The lock, held until it is closed; None when another command has it."""
+    place.make()
+    file = place.lock_file.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(file.fileno()), place.lock_file.stat()):
+            return file
+    except (BlockingIOError, FileNotFoundError):
+        pass  # held, or deleted with its folder by a `reset` that we waited for
+    file.close()
+    return None
+
+
+def set_aside_if_damaged(place: Place) -> None:
+    """Before a reset: a memory that cannot be read must not keep the stack from starting anew."""
+    try:
+        State.model_validate_json(place.state_file.read_bytes())
+    except FileNotFoundError:
+        return
+    except ValidationError:
+        place.state_file.replace(place.state_file.with_suffix(".damaged"))

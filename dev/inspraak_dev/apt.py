@@ -1,0 +1,114 @@
+"""Installing what is missing with apt, so that it installs programs and starts nothing.
+
+Standard library only: `bootstrap` runs this before anything else is there.
+Debian's packages start their servers when they are installed, unless `/usr/sbin/policy-rc.d` forbids it
+(invoke-rc.d(8)). For the time of the installation we put one there, and put back what was there before.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from inspraak_dev.errors import StackError
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+LOCK = Path("/run/lock/inspraak-apt.lock")
+MARK = "# Put here by Inspraak while it installs programs with apt; taken away afterwards."
+FORBID_ALL = f"#!/bin/sh\n{MARK}\nexit 101\n"
+QUIET = {
+    "DEBIAN_FRONTEND": "noninteractive",
+    "NEEDRESTART_SUSPEND": "1",  # Ubuntu's needrestart would restart servers that have nothing to do with us
+}
+
+
+def install(packages: Sequence[str], *, sudo: str) -> None:
+    """Install Debian packages, saying so first. `sudo` is the line for those who are not root.
+
+    `StackError` when this is no Debian or Ubuntu, when we are not root, when apt fails.
+    """
+    names = " ".join(packages)
+    if not shutil.which("apt-get") or not Path("/etc/debian_version").exists():
+        raise StackError(f"missing programs; install what Debian calls: {names}")
+    if os.geteuid() != 0:
+        raise StackError(f"missing programs ({names}); run this once, then try again:\n\n    {sudo}\n")
+    print(f"installing with apt: {names} (nothing is started system-wide)", flush=True)
+    with _alone(), nothing_starts():
+        _apt("update")
+        _apt("install", "--yes", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", *packages)
+
+
+@contextlib.contextmanager
+def nothing_starts(policy: Path = POLICY) -> Iterator[None]:
+    """Forbid packages to start servers for the length of a block; then restore the policy that was there."""
+    restore(policy)
+    saved = _saved(policy)
+    if os.path.lexists(policy):
+        policy.rename(saved)
+    try:
+        draft = policy.with_name(f"{policy.name}.inspraak-draft")
+        draft.write_text(FORBID_ALL)
+        draft.chmod(0o755)
+        draft.rename(policy)
+        yield
+    finally:
+        restore(policy)
+
+
+def restore(policy: Path = POLICY) -> None:
+    """Put back the policy that was there before us; does nothing when ours is not there.
+
+    Also after a run that was killed in the middle: every command that starts the stack calls this.
+    """
+    saved = _saved(policy)
+    ours = policy.is_file() and MARK in policy.read_text(errors="replace")
+    if os.path.lexists(saved) and (ours or not os.path.lexists(policy)):
+        saved.rename(policy)
+    elif ours:
+        policy.unlink()
+
+
+def restore_after_a_kill() -> None:
+    """What `restore` does, unless an installation is under way."""
+    if os.geteuid() == 0 and POLICY.is_file() and MARK in POLICY.read_text(errors="replace"):
+        with _alone():
+            restore()
+
+
+def _saved(policy: Path) -> Path:
+    return policy.with_name(f"{policy.name}.before-inspraak")
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _apt(*arguments: str) -> None:
+    command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", *arguments]
+    with tempfile.TemporaryFile("w+") as said:
+        code = _unbroken(command, said.fileno())
+        if code:
+            said.seek(0)
+            last = "\n    ".join(said.read().strip().splitlines()[-8:])
+            raise StackError(f"apt-get {arguments[0]} failed:\n    {last}")
+
+
+def _unbroken(command: Sequence[str], output: int) -> int:
+    """Run to the end even when we are interrupted: packages that are half configured are worse than waiting."""
+    environment = {**os.environ, **QUIET}
+    child = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+    )
+    try:
+        return child.wait()
+    except BaseException:
+        print("interrupted: letting apt finish what it is at", flush=True)
+        child.wait()
+        raise

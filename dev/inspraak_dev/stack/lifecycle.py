@@ -1,0 +1,202 @@
+"""Up and down: the order in which the platform starts and ends on one machine, and nothing half-started."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from inspraak_dev.errors import StackError
+from inspraak_dev.stack import probes, processes, provision
+from inspraak_dev.stack.ports import is_free, owner_of
+from inspraak_dev.stack.server import HOST
+from inspraak_dev.stack.stack import Stack
+from inspraak_dev.stack.table import (
+    DEFAULT_PUBLIC_PORT,
+    PUBLIC_PORT,
+    TABLE,
+    Process,
+    migration_settings,
+    settings_of,
+)
+
+READY_WITHIN = 90.0  # seconds, for all processes together: a cold start on two busy cores
+MIGRATED_WITHIN = 660.0  # more than the migrations' own statement timeout
+POLL = 0.1
+Table = tuple[Process, ...]
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+def up(stack: Stack, *, table: Table = TABLE, tell: Callable[[str], None] = say) -> None:
+    """Start what does not run. When that fails, what this call started is ended again."""
+    with stack.locked():
+        if _all_ready(stack, table):
+            tell(describe(stack))
+            return
+        if strays := stack.end_strays():
+            tell(f"ended {strays} processes that an interrupted command had left behind")
+        stack.place.check_space()
+        _choose_public_port(stack, table)
+        programs = [process.program() for process in table]
+        ran = set(stack.state.processes)
+        try:
+            tell("starting PostgreSQL, RabbitMQ and Redis")
+            stack.start_servers()
+            _prepare_databases(stack, table, tell)
+            for process, program in zip(table, programs, strict=True):
+                if not stack.state.running(process.name):
+                    tell(f"starting {process.name}")
+                    _start(stack, process, table, [str(program), *process.command[1:]])
+            _wait_ready(stack, table)
+        except BaseException:
+            tell("that did not work: ending what was started")
+            with processes.undisturbed():
+                _end(stack, {name for name in stack.state.processes if name not in ran}, table)
+            raise
+        tell(describe(stack))
+
+
+def down(stack: Stack, *, table: Table = TABLE) -> int:
+    """End everything of this instance, services before servers; gives how many processes that were."""
+    with stack.locked():
+        count = len(stack.state.processes)
+        _end(stack, set(stack.state.processes), table)
+        stack.stop_servers()
+        return count + stack.end_strays()
+
+
+def reset(stack: Stack, *, table: Table = TABLE) -> list[str]:
+    """End everything and delete the data; gives the databases that were dropped on a server that was given."""
+    down(stack, table=table)
+    with stack.locked():
+        given = stack.state.sources.get("postgres", "own") not in ("own", "compose")
+        dropped = stack.state.databases if given else []
+        if dropped:
+            provision.drop_databases(stack.urls()["INSPRAAK_POSTGRES_URL"], dropped)
+        stack.delete()
+    return dropped
+
+
+def describe(stack: Stack) -> str:
+    """`ready` and the addresses."""
+    state = stack.state
+    port = state.port(PUBLIC_PORT)
+    rows = {
+        "platform": f"http://platform.localhost:{port}",
+        "governments": f"http://<name>.localhost:{port}",
+        "API": f"http://platform.localhost:{port}/api/docs",
+        "mails": f"http://{HOST}:{state.port('mail-catcher')}",
+        "traces": f"http://{HOST}:{state.port('trace-receiver')}",
+    }
+    return "\n".join(["ready", *(f"  {name:<12} {address}" for name, address in rows.items())])
+
+
+def _all_ready(stack: Stack, table: Table) -> bool:
+    if not all(stack.state.running(process.name) for process in table):
+        return False
+    if any(probes.ready(HOST, process.ready_port(stack.state)) for process in table):
+        return False
+    own = [name for name, source in stack.state.sources.items() if source == "own"]
+    return all(stack.state.running(name) for name in own)
+
+
+def _choose_public_port(stack: Stack, table: Table) -> None:
+    """The public port is the one that people type, so that it is never changed silently."""
+    named = os.environ.get("INSPRAAK_HTTP_PORT", "")
+    if named and not named.isdecimal():
+        raise StackError(f"INSPRAAK_HTTP_PORT is {named!r}: a port is a number")
+    wanted = int(named or stack.state.ports.get(PUBLIC_PORT, DEFAULT_PUBLIC_PORT))
+    owners = [process.name for process in table if PUBLIC_PORT in process.port_names().values()]
+    if any(stack.state.running(name) for name in owners):
+        return
+    if owners and not is_free(wanted):
+        raise StackError(
+            f"port {wanted} is in use by {owner_of(wanted)}; end it or choose another port: INSPRAAK_HTTP_PORT=8081"
+        )
+    stack.state.ports[PUBLIC_PORT] = wanted
+    for process in table:
+        for name in process.port_names().values():
+            if name != PUBLIC_PORT and name in stack.state.ports and not stack.state.running(process.name):
+                _forget_taken(stack, name)
+
+
+def _forget_taken(stack: Stack, name: str) -> None:
+    if not is_free(stack.state.ports[name]):
+        del stack.state.ports[name]
+
+
+def _prepare_databases(stack: Stack, table: Table, tell: Callable[[str], None]) -> None:
+    services = [process for process in table if process.database]
+    urls = stack.urls()
+    provision.make_databases(stack.state, urls["INSPRAAK_POSTGRES_URL"], [process.name for process in services])
+    stack.save()
+    waiting = [process for process in services if not stack.state.running(process.name)]
+    if waiting:
+        tell(f"migrating {', '.join(process.name for process in waiting)}")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda process: _migrate(stack, process, table, urls), waiting))
+
+
+def _migrate(stack: Stack, process: Process, table: Table, urls: dict[str, str]) -> None:
+    settings = settings_of(process, table, stack.state, urls) | migration_settings(process, stack.state, urls)
+    ran = subprocess.run(
+        [process.program(), "migrate"],
+        env={**processes.base_environment(), **settings},
+        capture_output=True,
+        text=True,
+        timeout=MIGRATED_WITHIN,
+        check=False,
+    )
+    if ran.returncode:
+        last = "\n    ".join(ran.stderr.strip().splitlines()[-5:])
+        raise StackError(f"{process.name} migrate failed:\n    {last}")
+
+
+def _start(stack: Stack, process: Process, table: Table, command: list[str]) -> None:
+    settings = settings_of(process, table, stack.state, stack.urls())
+    folder = stack.place.data(process.name)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    stack.place.rotate(process.name)
+    stack.state.processes[process.name] = processes.spawn(
+        command,
+        environment={**settings, processes.MARK: str(stack.place.folder)},
+        log=stack.place.log(process.name),
+        user=None,
+        folder=folder,
+    )
+    stack.save()
+
+
+def _wait_ready(stack: Stack, table: Table) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    waiting = list(table)
+    while waiting:
+        for process in list(waiting):
+            said = probes.ready(HOST, process.ready_port(stack.state))
+            if not said:
+                waiting.remove(process)
+            elif not stack.state.running(process.name):
+                raise StackError(f"{process.name} ended while starting: {_words(stack, process)}")
+            elif time.monotonic() > deadline:
+                raise StackError(
+                    f"{process.name} is not ready after {READY_WITHIN:.0f} s: {said}{_words(stack, process)}"
+                )
+        time.sleep(POLL)
+
+
+def _words(stack: Stack, process: Process) -> str:
+    log = stack.place.log(process.name)
+    return f"the end of {log}:{processes.last_words(log)}"
+
+
+def _end(stack: Stack, names: set[str], table: Table) -> None:
+    """End processes by name: the fronts, then the services, then the servers."""
+    fronts = {process.name for process in table if process.front}
+    services = {process.name for process in table} - fronts
+    for group in (names & fronts, names & services, names - fronts - services - {"epmd"}, names & {"epmd"}):
+        if group:
+            stack.end(group)
