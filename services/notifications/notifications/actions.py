@@ -11,7 +11,7 @@ from chassis.due import at
 from chassis.mail import Mail, Mailer, PermanentMailError
 from contracts.voting import PollState
 from sqlalchemy import delete, literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from notifications import rules
@@ -47,7 +47,7 @@ async def tell(session: AsyncSession, kind: str, poll: PollState, *, now: dateti
     people = (
         select(Subscription)
         .where(Subscription.topic.in_(rules.topics_of(poll.poll_id)))
-        .distinct(Subscription.person_id)
+        .ext(distinct_on(Subscription.person_id))
         .order_by(Subscription.person_id, Subscription.topic)  # a wish about this very poll comes first
     )
     content = poll.model_dump(mode="json")

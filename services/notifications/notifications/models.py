@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis.db import NAMES, TenantRow
 from chassis.db import Base as ChassisBase
-from sqlalchemy import CheckConstraint, MetaData, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, MetaData, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,6 +33,7 @@ class Subscription(TenantRow, Base):
     """A person's wish to get mails about a topic, in a language."""
 
     __tablename__ = "subscriptions"
+    __table_args__ = (Index("ix_subscriptions_topic", "tenant_id", "topic", "person_id"),)
 
     person_id: Mapped[UUID] = mapped_column(primary_key=True)
     topic: Mapped[str] = mapped_column(Text, primary_key=True)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_time
+from babel.dates import format_date, format_time
 from babel.lists import format_list
 from chassis.refusals import Refused
 
@@ -65,7 +65,7 @@ def moment(when: str, language: str) -> str:
     """Weekday, day and hour in Belgium, as in "zondag 6 december om 20:00"."""
     local = datetime.fromisoformat(when).astimezone(ZONE)
     locale = LOCALES[language]
-    day = format_datetime(local, "EEEE d MMMM y", tzinfo=ZONE, locale=locale)
+    day = format_date(local, "full", locale=locale)
     hour = format_time(local, "HH:mm", tzinfo=ZONE, locale=locale)
     return TEXTS[language].at.format(day=day, hour=hour)
 

@@ -45,4 +45,4 @@ class Host(Base):
     __tablename__ = "hosts"
 
     host: Mapped[str] = mapped_column(Text, primary_key=True)
-    government_id: Mapped[UUID] = mapped_column(ForeignKey(Government.id, ondelete="CASCADE"))
+    government_id: Mapped[UUID] = mapped_column(ForeignKey(Government.id, ondelete="CASCADE"), index=True)
