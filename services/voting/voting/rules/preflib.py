@@ -231,9 +231,11 @@ def _orders(lines: list[tuple[int, str]], kind: Kind, *, alternatives: int, cate
 
 def _preference(line: str, kind: Kind) -> tuple[int, Ballot]:
     """One line: `13: 1,{2,3}`."""
+    if line.startswith("#"):
+        raise ValueError("a header line among the orders")
     match = PREFERENCE.fullmatch(line)
     if not match:
-        raise ValueError("a header line among the orders" if line.startswith("#") else "not `count: order`")
+        raise ValueError("not `count: order`")
     count = _number(match[1].strip())
     if not count:
         raise ValueError(f"not a number of voters (1 or more): {match[1].strip() or 'empty'}")

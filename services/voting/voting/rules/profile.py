@@ -13,7 +13,7 @@ class Profile:
     """How often each distinct ballot was cast.
 
     A rank is a set of options and stands as the bits of one integer (bit i for the i-th option), so that finding the
-    options that still stand is one `&`: a million distinct ballots are counted in about a second a round.
+    options that still stand is one `&`, and a million distinct ballots are counted in seconds.
     """
 
     bit_of: Mapping[int, int]

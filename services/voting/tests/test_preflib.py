@@ -1,0 +1,199 @@
+import contextlib
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voting.rules.ballots import Ballot
+from voting.rules.preflib import Kind, PrefLibError, parse
+from voting.rules.terms import Rule
+
+TOI = """\
+# FILE NAME: 1.toi
+# TITLE: Lunch, the second
+# DATA TYPE: toi
+# NUMBER ALTERNATIVES: 3
+# NUMBER VOTERS: 6
+# NUMBER UNIQUE ORDERS: 3
+# ALTERNATIVE NAME 1: Soup: hot
+# ALTERNATIVE NAME 2: Crème brûlée
+# ALTERNATIVE NAME 3: Bread
+3: 1,2,3
+2: {3, 1} , 2
+1: 2
+"""
+CAT = """\
+# TITLE: Two categories
+# DATA TYPE: cat
+# NUMBER ALTERNATIVES: 3
+# NUMBER VOTERS: 7
+# NUMBER UNIQUE PREFERENCES: 4
+# NUMBER CATEGORIES: 2
+# CATEGORY NAME 1: Yes
+# CATEGORY NAME 2: No
+# ALTERNATIVE NAME 1: A
+# ALTERNATIVE NAME 2: B
+# ALTERNATIVE NAME 3: C
+3: 1,{2,3}
+2: {3,1},2
+1: {},{1,2,3}
+1: 1,2
+"""
+
+
+def test_a_file_of_orders_is_read_with_its_names_and_counts() -> None:
+    election = parse(TOI.encode(), "somewhere/1.toi")
+    assert election.kind is Kind.TOI
+    assert election.title == "Lunch, the second"
+    assert election.names == {1: "Soup: hot", 2: "Crème brûlée", 3: "Bread"}
+    assert election.orders == {((1,), (2,), (3,)): 3, ((1, 3), (2,)): 2, ((2,),): 1}
+    assert election.ballots(Rule.IRV) == election.orders
+
+
+def test_the_first_category_approves_and_need_not_hold_anything() -> None:
+    election = parse(CAT.encode(), "2.cat")
+    assert election.categories == ("Yes", "No")
+    assert election.ballots(Rule.APPROVAL) == {((1,),): 4, ((1,), (3,)): 2, (): 1}
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: text.replace("\n", "\r\n"), lambda text: "\ufeff" + text, lambda t: t + "\n \n"]
+)
+def test_windows_line_ends_a_byte_order_mark_and_blank_lines_at_the_end_are_fine(edit: Callable[[str], str]) -> None:
+    assert parse(edit(TOI).encode(), "1.TOI") == parse(TOI.encode(), "1.toi")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        ("3: 1,2,3", "-3: 1,2,3", 10, "not a number of voters (1 or more): -3"),
+        ("3: 1,2,3", "0: 1,2,3", 10, "not a number of voters (1 or more): 0"),
+        ("3: 1,2,3", "3.0: 1,2,3", 10, "not a number of voters (1 or more): 3.0"),
+        ("3: 1,2,3", ": 1,2,3", 10, "not a number of voters (1 or more): empty"),
+        ("3: 1,2,3", "1,2,3", 10, "not `count: order`"),
+        ("3: 1,2,3", "3: 1,2,4", 10, "no alternative has the number 4"),
+        ("3: 1,2,3", "3: 0,1", 10, "no alternative has the number 0"),
+        ("3: 1,2,3", "3: 1,2,1", 10, "alternative 1 stands twice in one order"),
+        ("3: 1,2,3", "3: 1,{2,2}", 10, "alternative 2 stands twice in one order"),
+        ("3: 1,2,3", "3: 1,,2", 10, "not an order: 1,,2"),
+        ("3: 1,2,3", "3: 1,2,", 10, "not an order: 1,2,"),
+        ("3: 1,2,3", "3:", 10, "not an order: empty"),
+        ("3: 1,2,3", "3: {1,2", 10, "not an order: {1,2"),
+        ("3: 1,2,3", "3: {1,{2}}", 10, "not an order: {1,{2}}"),
+        ("3: 1,2,3", "3: 1}2", 10, "not an order: 1}2"),
+        ("3: 1,2,3", "3: {},1", 10, "an empty rank: {}"),
+        ("3: 1,2,3", "3: {1,},2", 10, "not the number of an alternative: empty"),
+        ("3: 1,2,3", "3: 1,x", 10, "not the number of an alternative: x"),
+        ("3: 1,2,3", "3: \u0661", 10, "not the number of an alternative: \u0661"),
+        ("1: 2\n", "1: {1,3},2\n", 12, "the same preference stands already on line 11"),
+        ("1: 2\n", "# TITLE: late\n", 12, "a header line among the orders"),
+        ("3: 1,2,3", "\n3: 1,2,3", 10, "not `count: order`"),
+        ("1: 2\n", "2: 2\n", 5, "NUMBER VOTERS is 6, but the lines below add up to 7"),
+        ("ORDERS: 3", "ORDERS: 4", 6, "NUMBER UNIQUE ORDERS is 4, but the lines below add up to 3"),
+        ("ALTERNATIVES: 3", "ALTERNATIVES: 4", 4, "NUMBER ALTERNATIVES is 4, but 3 have a name"),
+        ("ALTERNATIVES: 3", "ALTERNATIVES: many", 4, "NUMBER ALTERNATIVES is not a number: many"),
+        ("ALTERNATIVES: 3", "ALTERNATIVES:", 4, "NUMBER ALTERNATIVES is not a number: empty"),
+        ("# NUMBER VOTERS: 6\n", "", None, "the header has no NUMBER VOTERS"),
+        ("NAME 3: Bread", "NAME 4: Bread", 9, "no ALTERNATIVE NAME 3, but a 4"),
+        ("NAME 3: Bread", "NAME 3: Soup: hot", 9, "alternative 1 has the same name: Soup: hot"),
+        ("NAME 3: Bread", "NAME 3:", 9, "ALTERNATIVE NAME 3 is empty"),
+        ("NAME 3: Bread", "NAME 2: Bread", 9, "ALTERNATIVE NAME 2 stands already on line 8"),
+        ("# TITLE: Lunch, the second", "# Lunch", 2, "a header line reads `# KEY: value`"),
+        ("DATA TYPE: toi", "DATA TYPE: soi", 3, "DATA TYPE is soi, but the file's name ends in .toi"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int | None, reason: str) -> None:
+    assert old in TOI
+    with pytest.raises(PrefLibError) as error:
+        parse(TOI.replace(old, new, 1).encode(), "1.toi")
+    assert (error.value.line, error.value.reason) == (line, reason)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        ("3: 1,{2,3}", "3: 1,2,3", 12, "3 groups for 2 categories"),
+        ("3: 1,{2,3}", "3: {1,2}", 12, "1 groups for 2 categories"),
+        ("# CATEGORY NAME 2: No\n", "", 6, "NUMBER CATEGORIES is 2, but 1 have a name"),
+        ("PREFERENCES: 4", "PREFERENCES: 5", 5, "NUMBER UNIQUE PREFERENCES is 5, but the lines below add up to 4"),
+    ],
+)
+def test_what_is_wrong_with_categories_is_said_with_its_line(old: str, new: str, line: int, reason: str) -> None:
+    with pytest.raises(PrefLibError) as error:
+        parse(CAT.replace(old, new, 1).encode(), "2.cat")
+    assert (error.value.line, error.value.reason) == (line, reason)
+
+
+@pytest.mark.parametrize("kind", ["soc", "soi"])
+def test_strict_orders_hold_no_ties(kind: str) -> None:
+    with pytest.raises(PrefLibError, match="a tie, in a file of") as error:
+        parse(TOI.replace("toi", kind).encode(), f"1.{kind}")
+    assert error.value.line == 11
+
+
+def test_complete_orders_name_every_alternative() -> None:
+    with pytest.raises(PrefLibError, match="1 of 3 alternatives, in a file of complete orders with ties") as error:
+        parse(TOI.replace("toi", "toc").encode(), "1.toc")
+    assert error.value.line == 12
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "line", "reason"),
+    [
+        (b"", "1.toi", None, "the file is empty"),
+        (b" \n\n", "1.toi", None, "the file is empty"),
+        (b"3\n1,A\n", "1.toi", 1, "no header: a PrefLib file begins with lines like `# TITLE: …`"),
+        (TOI[: TOI.index("3: 1")].encode(), "1.toi", 9, "the file ends after its header: it has no orders"),
+        (TOI.encode().replace(b"Bread", b"Br\xe9ad"), "1.toi", 9, "byte 25 of the line is not UTF-8"),
+        (b"\xff\xfe#\x00", "1.toi", 1, "byte 1 of the line is not UTF-8"),
+        (
+            TOI.encode(),
+            "1.csv",
+            None,
+            "not a kind of file that can be counted: it must end in .soc, .soi, .toc, .toi, .cat",
+        ),
+        (
+            TOI.encode(),
+            "1",
+            None,
+            "not a kind of file that can be counted: it must end in .soc, .soi, .toc, .toi, .cat",
+        ),
+    ],
+)
+def test_what_is_no_such_file_at_all_is_said_too(content: bytes, name: str, line: int | None, reason: str) -> None:
+    with pytest.raises(PrefLibError) as error:
+        parse(content, name)
+    assert (error.value.line, error.value.reason) == (line, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "rule", "needs"),
+    [(TOI, "1.toi", Rule.APPROVAL, ".cat"), (CAT, "2.cat", Rule.IRV, ".soc or .soi or .toc or .toi")],
+)
+def test_a_rule_that_does_not_fit_the_file_is_said_with_the_kind_it_needs(
+    text: str, name: str, rule: Rule, needs: str
+) -> None:
+    with pytest.raises(PrefLibError) as error:
+        parse(text.encode(), name).ballots(rule)
+    assert error.value.reason.endswith(f"it needs {needs}")
+    assert error.value.line == 1 + text[: text.index("# DATA TYPE")].count("\n")
+
+
+@given(
+    st.dictionaries(
+        st.permutations([1, 2, 3]).map(lambda order: tuple((o,) for o in order)), st.integers(1, 99), min_size=1
+    )
+)
+def test_a_file_that_is_written_out_is_read_back(orders: dict[Ballot, int]) -> None:
+    head = TOI[: TOI.index("3: 1")].replace("VOTERS: 6", f"VOTERS: {sum(orders.values())}")
+    head = head.replace("ORDERS: 3", f"ORDERS: {len(orders)}").replace("toi", "soc")
+    lines = [f"{count}: {','.join(str(o) for (o,) in order)}" for order, count in orders.items()]
+    assert parse((head + "\n".join(lines)).encode(), "1.soc").orders == orders
+
+
+@given(st.binary(max_size=80), st.integers(0, len(TOI)))
+def test_whatever_the_bytes_a_file_is_read_or_said_to_be_wrong(noise: bytes, at: int) -> None:
+    content = TOI.encode()
+    for text in (noise, content[:at] + noise + content[at:]):
+        with contextlib.suppress(PrefLibError):
+            assert parse(text, "1.toi").orders.total() > 0
