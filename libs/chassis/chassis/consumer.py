@@ -52,6 +52,7 @@ class Consumer:
         self._draining = False
         self.declared = 1 if wanted.consumes else 0
         self.registered = 0
+        self.channel: AbstractChannel | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop, then finish what is in flight. Whatever is lost is set up anew, with backoff."""
@@ -75,7 +76,7 @@ class Consumer:
         connection = await connect(self._url, f"{self._topology.service} consumer")
         try:
             connection.close_callbacks.add(self._on_lost)
-            channel = await connection.channel(publisher_confirms=False)
+            self.channel = channel = await connection.channel(publisher_confirms=False)
             channel.close_callbacks.add(self._on_lost)
             await declare(channel, self._topology)
             queue = await channel.get_queue(self._topology.service)
@@ -83,7 +84,7 @@ class Consumer:
             underlay.on_consumer_cancel_callbacks.add(self._on_lost)
             await self._consume(queue, stop)
         finally:
-            self.registered = 0
+            self.registered, self.channel = 0, None
             await close(connection)
 
     async def _consume(self, queue: AbstractQueue, stop: asyncio.Event) -> None:
