@@ -1,0 +1,29 @@
+"""Events in, and what happens by the clock."""
+
+from datetime import datetime
+
+from chassis.due import Timers
+from chassis.handlers import Handlers
+from contracts.tenancy import GovernmentChanged, GovernmentRegistered
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from identity.actions import codes, people, retention
+from identity.actions.governments import copy_government
+
+on = Handlers()
+timers = Timers()
+timers(codes.MAIL_CODE)(codes.mail_code)
+timers(people.MAIL_INVITATION)(people.mail_invitation)
+timers(retention.FORGET)(retention.forget)
+
+
+@on(GovernmentRegistered)
+async def on_registered(event: GovernmentRegistered, session: AsyncSession, now: datetime, *, sequence: int) -> None:
+    """A government that people can sign in at."""
+    await copy_government(session, event, sequence=sequence, now=now)
+
+
+@on(GovernmentChanged)
+async def on_changed(event: GovernmentChanged, session: AsyncSession, now: datetime, *, sequence: int) -> None:
+    """Another name, host or language, or switched on or off."""
+    await copy_government(session, event, sequence=sequence, now=now)

@@ -1,0 +1,181 @@
+"""Tables: people, their roles and sessions, codes, signing keys, the audit trail; governments as tenancy tells them."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from chassis.db import NAMES, TenantRow
+from chassis.db import Base as ChassisBase
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column
+
+Moment = TIMESTAMP(timezone=True)
+LANGUAGE = "language in ('nl', 'fr', 'de', 'en')"
+
+
+class Base(ChassisBase):
+    """Identity's own table names: a process that loads two services, as a test run does, must not mix them."""
+
+    __abstract__ = True
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMES)
+
+
+class Government(Base):
+    """A government, copied from tenancy's events: public facts, for mails and commands, and so no tenant's row."""
+
+    __tablename__ = "governments"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    slug: Mapped[str] = mapped_column(Text, index=True)
+    names: Mapped[dict[str, str]]
+    languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    active: Mapped[bool]
+
+
+class Person(TenantRow, Base):
+    """Somebody who signs in at one government; the same person elsewhere is another account.
+
+    `level` 0 is invited, 1 has a confirmed e-mail address. `version` counts what other services were told.
+    """
+
+    __tablename__ = "people"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "email_norm"),
+        CheckConstraint("level between 0 and 4", name="level"),
+        CheckConstraint(LANGUAGE, name="language"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    email_norm: Mapped[str] = mapped_column(Text(collation="C"))  # "C": an index on it answers prefixes and order
+    language: Mapped[str] = mapped_column(Text)
+    display_name: Mapped[str | None] = mapped_column(Text)
+    level: Mapped[int] = mapped_column(SmallInteger)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class RoleGrant(TenantRow, Base):
+    """A role that a person has. Participant is everyone and is not written down."""
+
+    __tablename__ = "role_grants"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "person_id"], ["people.tenant_id", "people.id"]),
+        CheckConstraint("role in ('administrator', 'project_manager', 'moderator', 'operator')", name="role"),
+        Index("ix_role_grants_role", "tenant_id", "role", "person_id"),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    role: Mapped[str] = mapped_column(Text, primary_key=True)
+    granted_at: Mapped[datetime] = mapped_column(Moment)
+    granted_by: Mapped[UUID | None] = mapped_column(Uuid)  # null: by command
+
+
+class SignInCode(TenantRow, Base):
+    """What is known of an address that asked for a code, or that somebody guessed at: at most one live code.
+
+    A guess at an address that never asked makes a row without a code, so that both are counted and answered alike.
+    """
+
+    __tablename__ = "sign_in_codes"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "id"),
+        CheckConstraint(LANGUAGE, name="language"),
+        Index("ix_sign_in_codes_touched_at", "tenant_id", "touched_at"),
+    )
+
+    email_norm: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(Uuid)  # of the newest code
+    code_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed_code: Mapped[bytes | None] = mapped_column(LargeBinary)  # for the mail; gone once it was sent
+    language: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+    attempts: Mapped[int] = mapped_column(SmallInteger)
+    attempts_until: Mapped[datetime] = mapped_column(Moment)  # when wrong guesses are forgotten
+    sent: Mapped[list[datetime]] = mapped_column(ARRAY(Moment))
+    touched_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class SignInSession(TenantRow, Base):
+    """A sign-in and its refresh tokens: the family that ends as a whole."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "person_id"], ["people.tenant_id", "people.id"]),
+        CheckConstraint("ended_because in ('signed_out', 'compromised')", name="ended_because"),
+        CheckConstraint("(ended_at is null) = (ended_because is null)", name="ended"),
+        Index("ix_sessions_person_id", "tenant_id", "person_id"),
+        Index("ix_sessions_used_at", "tenant_id", "used_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(Uuid)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    used_at: Mapped[datetime] = mapped_column(Moment)
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    ended_because: Mapped[str | None] = mapped_column(Text)
+
+
+class RefreshToken(TenantRow, Base):
+    """A refresh token as its SHA-256; replaced ones stay, so that their reuse is seen."""
+
+    __tablename__ = "refresh_tokens"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "session_id"], ["sessions.tenant_id", "sessions.id"], ondelete="CASCADE"),
+        Index("ix_refresh_tokens_session_id", "tenant_id", "session_id"),
+    )
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(Uuid)
+    issued_at: Mapped[datetime] = mapped_column(Moment)
+    rotated_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class SigningKey(TenantRow, Base):
+    """A key pair that signs access tokens from a moment on. All belong to the platform's realm."""
+
+    __tablename__ = "signing_keys"
+
+    kid: Mapped[str] = mapped_column(Text, primary_key=True)
+    public_jwk: Mapped[dict[str, Any]]
+    sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
+    signs_from: Mapped[datetime] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class AuditHead(TenantRow, Base):
+    """The end of a government's audit chain; its lock puts the writers in a row."""
+
+    __tablename__ = "audit_heads"
+
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AuditEvent(TenantRow, Base):
+    """Something that was done, by whom and to whom: ids only. A trigger refuses to change or delete it."""
+
+    __tablename__ = "audit_events"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    at: Mapped[datetime] = mapped_column(Moment)
+    actor_id: Mapped[UUID | None] = mapped_column(Uuid)  # null: nobody signed in, or a command
+    action: Mapped[str] = mapped_column(Text)
+    subject_id: Mapped[UUID | None] = mapped_column(Uuid)
+    facts: Mapped[dict[str, Any]]
+    previous_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary)

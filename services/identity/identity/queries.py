@@ -1,0 +1,84 @@
+"""Reads."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chassis.db import tenant_of
+from chassis.refusals import Refused
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from identity.models import Government, Person, RoleGrant
+from identity.settings import Settings
+from identity.texts import PLATFORM_NAME, name_in
+
+
+async def government_of(session: AsyncSession) -> Government | None:
+    """What tenancy told of the session's government; nothing if it has not yet."""
+    return await session.get(Government, tenant_of(session))
+
+
+async def government_by_slug(session: AsyncSession, slug: str) -> Government | None:
+    """A government by its short name."""
+    return (await session.execute(select(Government).where(Government.slug == slug))).scalar_one_or_none()
+
+
+async def government_ids(session: AsyncSession) -> Sequence[UUID]:
+    """Every government that tenancy told of."""
+    return (await session.scalars(select(Government.id).order_by(Government.id))).all()
+
+
+def name_of(government: Government | None, language: str) -> str:
+    """How a mail calls a government; the platform's name for one that is not yet known here."""
+    return name_in(government.names, language, government.languages) if government else PLATFORM_NAME
+
+
+def link_to(government: Government | None, settings: Settings) -> str | None:
+    """The address of a government's pages."""
+    if government is None or not government.hosts:
+        return None
+    return settings.public_url_pattern.format(host=government.hosts[0])
+
+
+async def person(session: AsyncSession, person_id: UUID) -> Person:
+    """A person of the session's government.
+
+    Raises:
+        Refused: 404 `not_found`.
+    """
+    found = await session.get(Person, (tenant_of(session), person_id))
+    if found is None:
+        raise Refused("not_found", status=404)
+    return found
+
+
+async def person_by_email(session: AsyncSession, email: str) -> Person | None:
+    """The person with this normalised address."""
+    return (await session.execute(select(Person).where(Person.email_norm == email))).scalar_one_or_none()
+
+
+async def roles_of(session: AsyncSession, person_id: UUID) -> list[str]:
+    """The roles of a person, sorted."""
+    query = select(RoleGrant.role).where(RoleGrant.person_id == person_id).order_by(RoleGrant.role)
+    return list((await session.scalars(query)).all())
+
+
+def people_with_roles(*, email_prefix: str | None, role: str | None) -> Select[tuple[Person, list[str]]]:
+    """People and their roles, of those whose address begins so and who have this role."""
+    roles = (
+        select(func.coalesce(func.array_agg(RoleGrant.role), []))
+        .where(RoleGrant.tenant_id == Person.tenant_id, RoleGrant.person_id == Person.id)
+        .correlate(Person)
+        .scalar_subquery()
+    )
+    query = select(Person, roles)
+    if email_prefix:
+        query = query.where(func.starts_with(Person.email_norm, email_prefix))
+    if role:
+        query = query.where(Person.id.in_(select(RoleGrant.person_id).where(RoleGrant.role == role)))
+    return query
+
+
+async def addresses(session: AsyncSession, person_ids: Sequence[UUID]) -> Sequence[Person]:
+    """Those of these people whose address is confirmed."""
+    return (await session.scalars(select(Person).where(Person.id.in_(person_ids), Person.level >= 1))).all()

@@ -1,0 +1,124 @@
+"""HTTP bodies."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from contracts.base import Language
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from identity.rules import Role, normalised_email
+
+Email = Annotated[str, Field(max_length=320, examples=["an.peeters@example.com"]), AfterValidator(normalised_email)]
+Level = Annotated[int, Field(ge=0, le=4, description="How certain the identity is; 1 is a confirmed e-mail address.")]
+
+
+def _without_spaces(value: Any) -> Any:
+    """People type "482 913" when a mail shows it so."""
+    return "".join(value.split()) if isinstance(value, str) else value
+
+
+Code = Annotated[str, BeforeValidator(_without_spaces), StringConstraints(pattern=r"^[0-9]{6}$")]
+Token = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
+DisplayName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")
+]
+
+
+class Body(BaseModel):
+    """What is sent to us; a field that we do not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CodeRequest(Body):
+    """Please mail a code to this address."""
+
+    email: Email
+    language: Language
+
+
+class SignIn(Body):
+    """The code that was mailed to this address."""
+
+    email: Email
+    code: Code
+
+
+class TokenBody(Body):
+    """A refresh token."""
+
+    refresh_token: Token
+
+
+class TokensOut(BaseModel):
+    """An access token, and the refresh token that replaces the one presented (RFC 6749 §5.1)."""
+
+    access_token: str
+    expires_in: int = Field(description="Seconds.")
+    refresh_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind of token
+
+
+class MeOut(BaseModel):
+    """The one who is signed in."""
+
+    person_id: UUID
+    email: str
+    language: Language
+    display_name: str | None
+    level: Level
+    roles: list[Role]
+
+
+class MeChange(Body):
+    """What people may change of themselves; what is not sent stays."""
+
+    language: Language = "nl"
+    display_name: DisplayName | None = None
+
+
+class Invitation(Body):
+    """An official who gets an account with roles."""
+
+    email: Email
+    roles: Annotated[list[Role], Field(min_length=1, max_length=4)]
+    language: Language = "nl"
+
+
+class PersonOut(BaseModel):
+    """A person, for administrators."""
+
+    person_id: UUID
+    email: str
+    language: Language
+    display_name: str | None
+    level: Level
+    roles: list[Role]
+    created_at: datetime
+    signed_in_at: datetime | None
+
+
+class AuditEventOut(BaseModel):
+    """One event of the audit trail, and its link in the chain."""
+
+    number: int
+    at: datetime
+    actor_id: UUID | None
+    action: str
+    subject_id: UUID | None
+    facts: dict[str, Any]
+    hash: str = Field(description="SHA-256 in hexadecimal, over this event and the hash before it.")
+
+
+class AddressesRequest(Body):
+    """Whose addresses are asked for."""
+
+    person_ids: Annotated[list[UUID], Field(max_length=1000)]
+
+
+class AddressOut(BaseModel):
+    """Where and in which language to write to a person."""
+
+    email: str
+    language: Language
