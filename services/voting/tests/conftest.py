@@ -1,0 +1,102 @@
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from chassis.testing import Answer, Client
+from voting.main import service
+
+POLL = {
+    "titles": {"nl": "Waar komt het plein?", "en": "Where will the square be?"},
+    "descriptions": {"nl": "Drie plaatsen."},
+    "rule": "single",
+    "options": [{"labels": {"nl": name}} for name in ("Markt", "Kaai", "Park")],
+}
+REASON = {"nl": "Het stemlokaal was gesloten.", "en": "The polling place was closed."}
+
+
+def moment(**from_now: float) -> str:
+    """An aware ISO time so far from now."""
+    return (datetime.now(UTC) + timedelta(**from_now)).isoformat()
+
+
+def window(*, opens: float = -60, closes: float = 3600) -> dict[str, str]:
+    """Opening and closing times, in seconds from now."""
+    return {"opens_at": moment(seconds=opens), "closes_at": moment(seconds=closes)}
+
+
+@dataclass
+class Town:
+    """A government's voting service: an official, visitors, voters, and the database behind it all."""
+
+    visitor: Client
+    official: Client
+    owner: asyncpg.Connection
+
+    def voter(self, person: UUID | None = None) -> Client:
+        return self.visitor.as_person(person)
+
+    async def draft(self, **facts: Any) -> str:
+        made = await self.official("POST", "/api/v1/polls", POLL | window() | facts)
+        assert made.status == 201, made.json
+        return str(made.json["poll_id"])
+
+    async def announced(self, **facts: Any) -> str:
+        poll_id = await self.draft(**facts)
+        answer = await self.act(poll_id, "schedule")
+        assert answer.status == 200, answer.json
+        return poll_id
+
+    async def act(self, poll_id: str, action: str, body: Any = None) -> Answer:
+        return await self.official("POST", f"/api/v1/polls/{poll_id}/{action}", body)
+
+    async def poll(self, poll_id: str, client: Client | None = None) -> Answer:
+        return await (client or self.visitor)("GET", f"/api/v1/polls/{poll_id}")
+
+    async def vote(self, poll_id: str, *choices: Any, voter: Client | None = None) -> Answer:
+        return await (voter or self.voter())("PUT", f"/api/v1/polls/{poll_id}/vote", {"choices": list(choices)})
+
+    async def events(self) -> list[str]:
+        rows = await self.owner.fetch("select type from outbox where tenant = $1 order by id", self.visitor.tenant)
+        return [row["type"].split(".")[1] for row in rows]
+
+    async def closed(self, *votes: list[Any], **facts: Any) -> str:
+        """A poll with these votes that was closed early."""
+        poll_id = await self.announced(**facts)
+        for choices in votes:
+            cast = await self.vote(poll_id, *choices)
+            assert cast.status == 200, cast.json
+        answer = await self.act(poll_id, "close", {"reason": REASON})
+        assert answer.status == 200, answer.json
+        return poll_id
+
+    async def published(self, *votes: list[Any], **facts: Any) -> str:
+        poll_id = await self.closed(*votes, **facts)
+        assert (await self.act(poll_id, "publish")).status == 200
+        return poll_id
+
+
+@pytest.fixture
+async def town(running: Callable[..., Awaitable[Client]]) -> AsyncIterator[Town]:
+    client = await running(service)
+    owner = await asyncpg.connect(str(client.settings.migration_database_url).replace("+asyncpg", ""))
+    yield Town(client, client.as_person(uuid4(), "project_manager"), owner)
+    await owner.close()
+
+
+@asynccontextmanager
+async def soon(seconds: float = 20) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """A loop that waits for an effect: `async with soon() as again: while not …: await again()`."""
+    deadline = time.monotonic() + seconds
+
+    async def again() -> None:
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+        await asyncio.sleep(0.02)
+
+    yield again

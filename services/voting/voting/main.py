@@ -1,0 +1,37 @@
+"""The voting service at a glance: `voting api`, `voting worker`, `voting migrate`, `voting tally`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.service import Command, Resources, Service
+from fastapi import FastAPI
+
+from voting import tally_cli
+from voting.actions.polls import republish
+from voting.actions.votes import ballot_box
+from voting.handlers import on, timers
+from voting.routes import hot_routes, router
+from voting.settings import Settings
+
+
+@asynccontextmanager
+async def running(app: FastAPI, held: Resources) -> AsyncIterator[None]:
+    """What the routes need while the process serves."""
+    app.state.export_turns = asyncio.Semaphore(held.settings.exports_at_once)
+    async with ballot_box(held) as app.state.ballot_box:
+        yield
+
+
+service = Service(
+    "voting",
+    settings=Settings,
+    routers=[router],
+    hot_routes=hot_routes,
+    handlers=on,
+    timers=timers,
+    commands={"tally": Command(tally_cli.HELP, tally_cli.add_arguments, tally_cli.run)},
+    republish=republish,
+    running=running,
+)
+cli = service.cli

@@ -1,0 +1,123 @@
+"""Tables: polls, their options, votes, results."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chassis import idempotency, inbox, keys  # noqa: F401 - their tables live in this service's database too
+from chassis.db import Base, TenantRow
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, SmallInteger, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from voting.rules.terms import Rule, Status, Terms
+
+Moment = TIMESTAMP(timezone=True)
+POLL = ["polls.tenant_id", "polls.id"]
+
+
+class Poll(TenantRow, Base):
+    """A poll. `version` counts its changes: it is the sequence of its events.
+
+    `status` is what was last noted; where the poll stands is what the clock says of it (`rules.lifecycle.phase`).
+    `ballots` and `blank` are counted once, at closing.
+    """
+
+    __tablename__ = "polls"
+    __table_args__ = (
+        CheckConstraint(
+            "status in ('draft', 'scheduled', 'open', 'closed', 'published', 'cancelled')",
+            name="status",
+        ),
+        CheckConstraint("opens_at < closes_at", name="opens_before_closing"),
+        CheckConstraint("status = 'draft' or (opens_at is not null and closes_at is not null)", name="has_times"),
+        CheckConstraint(
+            "status not in ('closed', 'published') or (ballots is not null and blank is not null)", name="is_counted"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    version: Mapped[int] = mapped_column()
+    status: Mapped[str] = mapped_column(Text)
+    titles: Mapped[dict[str, str]]
+    questions: Mapped[dict[str, str] | None]
+    descriptions: Mapped[dict[str, str]]
+    rule: Mapped[str] = mapped_column(Text)
+    compared_with: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    max_choices: Mapped[int | None] = mapped_column(SmallInteger)
+    level: Mapped[int] = mapped_column(SmallInteger)
+    opens_at: Mapped[datetime | None] = mapped_column(Moment)
+    closes_at: Mapped[datetime | None] = mapped_column(Moment)
+    notices: Mapped[list[Any]]
+    ballots: Mapped[int | None]
+    blank: Mapped[int | None]
+    created_by: Mapped[UUID] = mapped_column(Uuid)
+    changed_at: Mapped[datetime] = mapped_column(Moment)
+    options: Mapped[list["Option"]] = relationship(
+        lazy="selectin", cascade="all, delete-orphan", order_by="Option.number"
+    )
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it as it is
+
+    @property
+    def terms(self) -> Terms:
+        """What is promised to the voters, for the rules to decide on."""
+        return Terms(
+            status=Status(self.status),
+            rule=Rule(self.rule),
+            options=len(self.options),
+            opens_at=self.opens_at,
+            closes_at=self.closes_at,
+            compared_with=tuple(Rule(rule) for rule in self.compared_with),
+            max_choices=self.max_choices,
+        )
+
+
+class Option(TenantRow, Base):
+    """One thing to choose; ballots name it by its number, 1 to n."""
+
+    __tablename__ = "options"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "poll_id"], POLL, ondelete="CASCADE"),
+        CheckConstraint("number >= 1", name="number"),
+    )
+
+    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    labels: Mapped[dict[str, str]]
+    descriptions: Mapped[dict[str, str]]
+
+
+class Vote(TenantRow, Base):
+    """One person's vote. `voter` is HMAC-SHA256 of the person's id under the poll's key, which is destroyed in time."""
+
+    __tablename__ = "votes"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "poll_id"], POLL),
+        CheckConstraint("octet_length(voter) = 32", name="voter"),
+        CheckConstraint("jsonb_typeof(choices) = 'array'", name="choices"),
+    )
+
+    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    voter: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    choices: Mapped[list[Any]]
+    cast_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Outcome(TenantRow, Base):
+    """What the ballots of a closed poll came to: `results` by the poll's own rule first, then by those beside it."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (ForeignKeyConstraint(["tenant_id", "poll_id"], POLL),)
+
+    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    results: Mapped[list[Any]]
+    counted_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class Government(Base):
+    """A government that has a poll here: no policy, nothing but its id, so that all can be gone through one by one."""
+
+    __tablename__ = "governments"
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)

@@ -1,0 +1,110 @@
+"""Reads."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chassis.db import tenant_of
+from chassis.refusals import Refused
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from voting.models import Government, Outcome, Poll, Vote
+from voting.rules.ballots import Ballot, freeze
+from voting.rules.terms import Status
+
+EXPORT_ROWS = 1_000
+NOTED: tuple[str, ...] = (Status.SCHEDULED, Status.OPEN)
+TAKES_VOTES = and_(
+    Poll.status.in_(NOTED), Poll.opens_at <= func.clock_timestamp(), func.clock_timestamp() < Poll.closes_at
+)
+
+
+async def visible_poll(session: AsyncSession, poll_id: UUID, *, drafts: bool) -> Poll:
+    """A poll that the reader may see; a draft is not there for those who make none."""
+    found = _found(await session.get(Poll, (tenant_of(session), poll_id)))
+    if found.status == Status.DRAFT and not drafts:
+        raise Refused("not_found", status=404)
+    return found
+
+
+async def locked_poll(session: AsyncSession, poll_id: UUID) -> Poll:
+    """A poll that is about to change: whoever wants to change it or vote in it waits; 404 where there is none."""
+    return _found(await session.get(Poll, (tenant_of(session), poll_id), with_for_update=True))
+
+
+def _found(poll: Poll | None) -> Poll:
+    if poll is None:
+        raise Refused("not_found", status=404)
+    return poll
+
+
+def polls(session: AsyncSession, status: Status | None, *, drafts: bool, now: datetime) -> Select[Poll]:
+    """The polls of the session's government that stand at `status` now, or all that the reader may see."""
+    query = select(Poll).where(Poll.tenant_id == tenant_of(session))
+    if status is not None:
+        query = query.where(_stands_at(status, now))
+    return query if drafts else query.where(Poll.status != Status.DRAFT)
+
+
+def _stands_at(status: Status, now: datetime) -> ColumnElement[bool]:
+    """`rules.lifecycle.phase`, as a condition."""
+    noted = Poll.status.in_(NOTED)
+    match status:
+        case Status.SCHEDULED:
+            return and_(noted, Poll.opens_at > now)
+        case Status.OPEN:
+            return and_(noted, Poll.opens_at <= now, Poll.closes_at > now)
+        case Status.CLOSED:
+            return or_(Poll.status == status, and_(noted, Poll.closes_at <= now))
+        case _:
+            return Poll.status == status
+
+
+async def lock_against_closing(session: AsyncSession, poll_id: UUID) -> bool:
+    """Whether a poll takes votes; if so, it goes on doing so until the session ends."""
+    this = (Poll.tenant_id == tenant_of(session), Poll.id == poll_id)
+    return await session.scalar(select(Poll.id).where(*this, TAKES_VOTES).with_for_update(read=True)) is not None
+
+
+async def vote(session: AsyncSession, poll_id: UUID, voter: bytes) -> Vote | None:
+    """The vote of a voter."""
+    return await session.get(Vote, (tenant_of(session), poll_id, voter))
+
+
+async def count_ballots(session: AsyncSession, poll_id: UUID) -> dict[Ballot, int]:
+    """How often each distinct ballot was cast: one pass over the poll's votes."""
+    counted: dict[Ballot, int] = {}
+    for choices, count in await session.execute(_distinct_ballots(session, poll_id)):
+        counted[freeze(choices)] = count
+    return counted
+
+
+async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[Any]]:
+    """Every ballot as JSON has it, equal ones together: nothing tells whose it is or when it was cast."""
+    query = _distinct_ballots(session, poll_id).order_by(Vote.choices).execution_options(yield_per=EXPORT_ROWS)
+    async for choices, count in await session.stream(query):
+        for _ in range(count):
+            yield choices
+
+
+def _distinct_ballots(session: AsyncSession, poll_id: UUID) -> Select[Any]:
+    this = (Vote.tenant_id == tenant_of(session), Vote.poll_id == poll_id)
+    return select(Vote.choices, func.count()).where(*this).group_by(Vote.choices)
+
+
+async def outcome(session: AsyncSession, poll_id: UUID) -> Outcome:
+    """What a closed poll came to."""
+    return await session.get_one(Outcome, (tenant_of(session), poll_id))
+
+
+async def governments(session: AsyncSession) -> Sequence[UUID]:
+    """Every government that has had a poll here."""
+    return (await session.scalars(select(Government.id).order_by(Government.id))).all()
+
+
+async def announced_polls(session: AsyncSession) -> Sequence[Poll]:
+    """Every poll of the session's government that the public knows of, oldest first."""
+    announced = (Poll.tenant_id == tenant_of(session), Poll.status != Status.DRAFT)
+    return (await session.scalars(select(Poll).where(*announced).order_by(Poll.id))).all()

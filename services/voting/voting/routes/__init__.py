@@ -1,0 +1,10 @@
+"""HTTP in, HTTP out."""
+
+from fastapi import APIRouter
+
+from voting.routes import polls, results, votes
+
+router = APIRouter()
+for part in (polls, votes, results):
+    router.include_router(part.router)
+hot_routes = votes.hot_routes

@@ -1,0 +1,164 @@
+"""HTTP bodies."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from contracts.base import Language
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from voting.rules.lifecycle import MOST_OPTIONS
+from voting.rules.terms import Rule, Status
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _sensible(moment: datetime) -> datetime:
+    """An instant in UTC; years that no poll is in are typing mistakes, and some have no UTC at all."""
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("the year must be between 2000 and 2199")
+    return moment.astimezone(UTC)
+
+
+def _without_zero(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("a text holds no zero character")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_without_zero)]
+Line = Annotated[
+    dict[Language, Annotated[Text, Field(max_length=300)]], Field(min_length=1, description="a line by language")
+]
+Prose = Annotated[dict[Language, Annotated[Text, Field(max_length=10_000)]], Field(description="a text by language")]
+Reason = Annotated[
+    dict[Language, Annotated[Text, Field(max_length=2_000)]],
+    Field(min_length=1, description="the public reason, in each of the poll's languages"),
+]
+Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
+Choices = list[int | list[int]]
+
+
+class Body(BaseModel):
+    """What is sent to us: a field that we do not know is a mistake that its sender should hear of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OptionIn(Body):
+    """One thing to choose."""
+
+    labels: Line
+    descriptions: Prose = {}
+
+
+class PollIn(Body):
+    """A new draft. A yes/no poll has its own two options and takes none."""
+
+    titles: Line
+    questions: Line | None = None
+    descriptions: Prose = {}
+    rule: Rule
+    compared_with: list[Rule] = Field([], max_length=len(Rule))
+    options: list[OptionIn] = Field([], max_length=MOST_OPTIONS)
+    max_choices: int | None = Field(None, ge=1, le=MOST_OPTIONS)
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    level: int = Field(1, ge=1, le=4, description="how certain a voter's identity must be; 1: confirmed e-mail address")
+
+
+class PollPatch(Body):
+    """What is to change of a draft; what is absent stays."""
+
+    titles: Line = {}
+    questions: Line | None = None
+    descriptions: Prose = {}
+    rule: Rule = Rule.SINGLE
+    compared_with: list[Rule] = Field([], max_length=len(Rule))
+    options: list[OptionIn] = Field([], max_length=MOST_OPTIONS)
+    max_choices: int | None = Field(None, ge=1, le=MOST_OPTIONS)
+    opens_at: Moment | None = None
+    closes_at: Moment | None = None
+    level: int = Field(1, ge=1, le=4)
+
+
+class Extension(Body):
+    """A later closing, and why."""
+
+    closes_at: Moment
+    reason: Reason
+
+
+class WithReason(Body):
+    """Why a poll is cancelled or closed early."""
+
+    reason: Reason
+
+
+class OptionOut(BaseModel):
+    """One thing to choose; ballots and results name it by its number."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int
+    labels: dict[str, str]
+    descriptions: dict[str, str]
+
+
+class NoticeOut(BaseModel):
+    """A change after the poll was announced, and the reason that was given."""
+
+    kind: Literal["extended", "cancelled", "closed_early"]
+    reason: dict[str, str]
+    at: datetime
+
+
+class PollOut(BaseModel):
+    """A poll as its reader may see it: the options in this reader's order, the turnout once it has closed."""
+
+    poll_id: UUID
+    version: int
+    status: Status
+    titles: dict[str, str]
+    questions: dict[str, str] | None
+    descriptions: dict[str, str]
+    rule: Rule
+    compared_with: list[Rule]
+    options: list[OptionOut]
+    max_choices: int | None
+    opens_at: datetime | None
+    closes_at: datetime | None
+    level: int
+    notices: list[NoticeOut]
+    ballots: int | None
+    blank: int | None
+
+
+class VoteIn(Body):
+    """A vote: option numbers; in rankings best first, equal ranks as a list of their own; empty is a blank vote."""
+
+    choices: Choices
+
+
+class VoteCast(BaseModel):
+    """What was stored."""
+
+    voted: Literal[True]
+    choices: Choices
+
+
+class VoteOut(BaseModel):
+    """Whether one has voted, and what."""
+
+    voted: bool
+    choices: Choices | None = None
+    cast_at: datetime | None = None
+
+
+class ResultOut(BaseModel):
+    """The result by the poll's own rule first, then by the rules beside it; votes are exact, as strings."""
+
+    poll_id: UUID
+    ballots: int
+    blank: int
+    results: list[dict[str, Any]]
