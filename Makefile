@@ -57,7 +57,7 @@ trace: bootstrap ## one vote as a connected view, links followed
 	@$(RUN) inspraak trace
 
 bench: bootstrap ## votes a second and what they cost: bench/results/latest.json
-	@$(RUN) inspraak bench
+	@$(RUN) python -m bench.run
 
 screenshots: bootstrap ## pictures of the pages: tests/e2e/screenshots
 	@$(RUN) inspraak screenshots
