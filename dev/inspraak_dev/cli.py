@@ -14,6 +14,7 @@ STACK = "inspraak_dev.commands"
 COMMANDS = {  # name: (module whose `main(arguments) -> exit code` does it, what it does)
     "demo": ("inspraak_dev.demo.main", "start everything, and a real election cast through the gateway"),
     "mail-catcher": ("inspraak_dev.mail_catcher", "take every mail by SMTP, deliver none, show them on a page"),
+    "trace-receiver": ("inspraak_dev.trace_receiver", "take spans by OTLP/HTTP and show them on a page"),
     "test": ("inspraak_dev.testrun", "run pytest on real servers that this starts and ends"),
 }
 

@@ -68,12 +68,12 @@ TABLE = (
     Process("notifications", ("notifications", "all"), database=True),
     Process(
         "gateway",
-        ("gateway", "all"),
+        ("gateway", "api"),
         ports={"INSPRAAK_PORT": PUBLIC_PORT, "INSPRAAK_INTERNAL_PORT": "gateway"},
         ready_at="INSPRAAK_INTERNAL_PORT",
         front=True,
     ),
-    Process("web", ("web", "all"), front=True),
+    Process("web", ("web", "api"), front=True),
 )
 
 
