@@ -128,7 +128,7 @@ class Service:
             lifespan=lifespan,
             docs_url=None,
             redoc_url=None,
-            telemetry=telemetry.FASTAPI_TELEMETRY,
+            telemetry=telemetry.of_fastapi(settings),
             generate_unique_id_function=lambda route: route.name,
         )
         api.state.settings, api.state.engine, api.state.sessions = settings, held.engine, held.sessions
