@@ -1,0 +1,131 @@
+"""Two HTTP servers in one process: uvicorn with httptools and uvloop, with bounds that it has not by itself."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LONGEST_HEAD = 32768  # bytes of a request line with its headers
+HEAD_WITHIN = 10.0  # seconds from a connection's opening, or from a request's first byte, to the end of its headers
+KEPT_OPEN = 75  # seconds a silent connection stays
+BACKLOG = 2048
+TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+logger = logging.getLogger("gateway.server")
+
+
+class Bounded(HttpToolsProtocol):
+    """uvicorn's HTTP protocol for clients who may be anybody: bounds on headers and on the number of connections."""
+
+    most_connections = 8192
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a connection, or say at once that there are too many."""
+        super().connection_made(transport)
+        self.head_size = 0
+        self.head_since: float | None = None
+        if len(self.connections) > self.most_connections:
+            transport.write(TOO_MANY)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes while headers are read."""
+        self.head_size += len(data)
+        super().data_received(data)
+        if self.head_size > LONGEST_HEAD and not self.transport.is_closing():
+            self.transport.write(HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; bodies have bounds of their own."""
+        self.head_size = -(1 << 62)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The next bytes are a head again."""
+        super().on_message_complete()
+        self.head_size = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for the end of a head, and not merely for another request (that has a timer already)."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self.timeout_keep_alive_task is None
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process: there are two of it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; `OSError` when somebody else has the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.setblocking(False)  # noqa: FBT003 - the standard library's own
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def server(app: Any, *, connections: int, grace: int) -> Server:
+    """A server for an app. `grace`: seconds that requests under way get at the end."""
+    protocol = type("BoundedTo", (Bounded,), {"most_connections": connections})
+    config = uvicorn.Config(
+        app,
+        http=protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEPT_OPEN,
+        timeout_graceful_shutdown=grace,
+        backlog=BACKLOG,
+    )
+    return Server(config)
+
+
+async def close_slow_heads(servers: list[Server]) -> None:
+    """Close connections that open, or begin a request, and then say too little for too long. Runs until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(1)
+        now = loop.time()
+        for each in servers:
+            for connection in list(each.server_state.connections):
+                _close_if_slow(connection, now)
+
+
+def _close_if_slow(connection: Any, now: float) -> None:
+    if not isinstance(connection, Bounded):
+        return
+    if not connection.idle:
+        connection.head_since = None
+    elif connection.head_since is None:
+        connection.head_since = now
+    elif now - connection.head_since > HEAD_WITHIN:
+        connection.transport.close()
+
+
+def on_signals(act: Any) -> None:
+    """Call `act` on SIGTERM and SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, act)
