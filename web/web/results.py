@@ -1,0 +1,289 @@
+"""A published result as pages show it: in a sentence, as bars, as tables with the exact numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+from babel.lists import format_list
+from markupsafe import Markup
+
+from web import api, figures
+from web.i18n import Language, Text
+from web.polls import PollView
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One option's bar: `percent` of the longest possible one, the number beside it."""
+
+    label: Text
+    percent: float
+    figure: str
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One option's line in the table."""
+
+    place: str
+    label: Text
+    figure: str
+    share: str
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One number in a round or a pairwise comparison. `mark`: `out` (drops out here), `won` or nothing."""
+
+    text: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table with a line for each option."""
+
+    columns: Sequence[Text]
+    lines: Sequence[tuple[Text, Sequence[Cell]]]
+
+
+class RuleView:
+    """What one rule makes of the ballots."""
+
+    def __init__(self, result: api.RuleResult, poll: PollView, lang: Language) -> None:
+        self._result = result
+        self._poll = poll
+        self._lang = lang
+        self.rule = result.rule
+        self.tied = result.tied
+
+    @property
+    def name(self) -> str:
+        gettext = self._lang.gettext
+        return {
+            "yes_no": gettext("Yes or no"),
+            "single": gettext("Most votes"),
+            "approval": gettext("Approval voting"),
+            "irv": gettext("Instant-runoff voting"),
+            "schulze": gettext("Schulze method"),
+        }.get(self.rule, self.rule)
+
+    @property
+    def method(self) -> str:
+        """How the rule counts, in plain words."""
+        gettext = self._lang.gettext
+        return {
+            "yes_no": gettext("Yes wins with more votes than no. Blank votes count as participation only."),
+            "single": gettext("Each ballot counts for its first choice. The answer with the most votes wins."),
+            "approval": gettext("Each ballot counts once for every answer on it. The answer with the most votes wins."),
+            "irv": gettext(
+                "Each ballot counts for its best answer that is still in the race. Round by round the answer with the "
+                "fewest votes drops out, until one has more than half."
+            ),
+            "schulze": gettext(
+                "Every two answers are compared: how many voters place the one above the other? Who beats each other "
+                "answer wins; else the strongest chains of comparisons decide."
+            ),
+        }.get(self.rule, "")
+
+    @property
+    def sentences(self) -> Sequence[Markup]:
+        """The outcome, and why."""
+        return [said for fact in self._result.facts if (said := self._said(fact))]
+
+    @property
+    def figure_name(self) -> str:
+        """What the bars and the table's numbers are."""
+        gettext = self._lang.gettext
+        if self.rule == "schulze":
+            return gettext("Comparisons won")
+        if self.rule == "irv" and len(self._result.rounds) > 1:
+            return gettext("Votes in the last round")
+        return gettext("Votes")
+
+    @cached_property
+    def bars(self) -> Sequence[Bar]:
+        """The options by rank, each with its bar."""
+        longest = max((Fraction(number) for number in self._figures.values()), default=Fraction(0))
+        return [
+            Bar(
+                self._poll.label(option),
+                float(100 * Fraction(self._figures[option]) / longest) if longest else 0.0,
+                figures.votes(self._figures[option], self._lang),
+                option in self._result.winners,
+            )
+            for option in self._ranked
+            if option in self._figures
+        ]
+
+    @cached_property
+    def rows(self) -> Sequence[Row]:
+        """All options by rank."""
+        total = sum((Fraction(number) for number in self._figures.values()), Fraction(0))
+        return [self._row(option, total) for option in self._ranked]
+
+    @property
+    def with_shares(self) -> bool:
+        """Whether a share of the total means something: not where a ballot counts more than once, or only pairs."""
+        return self.rule in {"yes_no", "single", "irv"}
+
+    @cached_property
+    def rounds(self) -> Grid | None:
+        """Instant runoff: each option's votes round by round."""
+        if self.rule != "irv" or not self._result.rounds:
+            return None
+        numbers = range(1, len(self._result.rounds) + 1)
+        columns = [self._text(self._lang.gettext("Round %(n)s") % {"n": number}) for number in numbers]
+        lines = [(self._poll.label(option), self._votes_by_round(option)) for option in self._ranked]
+        return Grid(columns, [*lines, (self._text(self._lang.gettext("Exhausted ballots")), self._exhausted())])
+
+    @property
+    def round_notes(self) -> Sequence[Markup]:
+        """What ties in a round came to."""
+        return [
+            said
+            for number, each in enumerate(self._result.rounds, start=1)
+            if (said := self._said_of_round(number, each))
+        ]
+
+    @cached_property
+    def pairwise(self) -> Grid | None:
+        """Schulze: how many voters place the option of the line above that of the column."""
+        matrix = self._result.pairwise
+        if matrix is None:
+            return None
+        lines = [
+            (self._poll.label(one), [self._pair(matrix, one, other) for other in self._ranked]) for one in self._ranked
+        ]
+        return Grid([self._poll.label(option) for option in self._ranked], lines)
+
+    @cached_property
+    def _ranked(self) -> Sequence[int]:
+        return [option for group in self._result.ranking for option in group]
+
+    @cached_property
+    def _figures(self) -> Mapping[int, str]:
+        if self._result.pairwise is not None:
+            matrix = self._result.pairwise
+            return {one: str(sum(_beats(matrix, one, other) for other in row)) for one, row in matrix.items()}
+        return self._result.rounds[-1].totals if self._result.rounds else {}
+
+    def _row(self, option: int, total: Fraction) -> Row:
+        number = self._figures.get(option)
+        return Row(
+            self._place(option),
+            self._poll.label(option),
+            figures.votes(number, self._lang) if number is not None else "–",
+            figures.share(Fraction(number), total, self._lang) if number is not None else "–",
+            option in self._result.winners,
+        )
+
+    def _place(self, option: int) -> str:
+        ahead = 0
+        for group in self._result.ranking:
+            if option in group:
+                text = str(ahead + 1)
+                return text if len(group) == 1 else self._lang.gettext("%(place)s (shared)") % {"place": text}
+            ahead += len(group)
+        return "–"
+
+    def _votes_by_round(self, option: int) -> Sequence[Cell]:
+        cells = []
+        for number, each in enumerate(self._result.rounds, start=1):
+            if option not in each.totals:
+                cells.append(Cell("–"))
+                continue
+            last = number == len(self._result.rounds)
+            mark = "out" if option in each.eliminated else "won" if last and option in self._result.winners else ""
+            cells.append(Cell(figures.votes(each.totals[option], self._lang), mark))
+        return cells
+
+    def _exhausted(self) -> Sequence[Cell]:
+        return [Cell(figures.whole(each.exhausted, self._lang)) for each in self._result.rounds]
+
+    def _pair(self, matrix: api.Matrix, one: int, other: int) -> Cell:
+        if one == other:
+            return Cell("–")
+        return Cell(figures.whole(matrix[one][other], self._lang), "won" if _beats(matrix, one, other) else "")
+
+    def _said(self, fact: api.Fact) -> Markup | None:
+        gettext = self._lang.gettext
+        sentences = {
+            "no_votes": gettext("Nobody chose an answer."),
+            "accepted": gettext("Accepted: %(first)s votes for yes and %(second)s for no."),
+            "rejected": gettext("Rejected: %(first)s votes for yes and %(second)s for no."),
+            "majority": gettext("%(names)s wins with %(first)s of %(second)s votes: more than half."),
+            "most_votes": gettext("%(names)s wins with %(first)s votes: the most, though not more than half."),
+            "condorcet_winner": gettext(
+                "%(names)s wins: in each comparison more voters prefer it to the other answer."
+            ),
+            "no_condorcet_winner": gettext("No answer wins each comparison with the others."),
+            "strongest_paths": gettext("%(names)s wins by the strongest chains of comparisons."),
+            "tie": gettext("A tie between %(names)s: they did equally well, and no lot was drawn."),
+        }
+        if self.rule == "approval":
+            sentences["majority"] = gettext("%(names)s wins: %(first)s of %(second)s voters agree with it.")
+            sentences["most_votes"] = gettext(
+                "%(names)s wins: %(first)s voters agree with it, more than with any other."
+            )
+        sentence = sentences.get(fact.code)
+        return None if sentence is None else self._filled(sentence, fact.options, fact.votes)
+
+    def _said_of_round(self, number: int, each: api.Round) -> Markup | None:
+        gettext = self._lang.gettext
+        sentence = {
+            "tied_together": gettext("Round %(n)s: %(out)s drop out together; all their votes are still the fewest."),
+            "tied_fewer_earlier": gettext(
+                "Round %(n)s: %(tied)s had equally few votes; %(out)s drops out, with the fewest in round %(earlier)s."
+            ),
+            "tied_without_effect": gettext(
+                "Round %(n)s: %(tied)s had equally few votes; whichever drops out, the same answer wins."
+            ),
+            "tied_decisive": gettext(
+                "Round %(n)s: %(tied)s had equally few votes, and who drops out decides who wins: "
+                "the count ends in a tie."
+            ),
+        }.get(each.because or "")
+        if sentence is None:
+            return None
+        facts = {"n": number, "earlier": each.earlier_round or "", "out": self._names(each.eliminated)}
+        return Markup(sentence) % (facts | {"tied": self._names(each.tied or each.eliminated)})  # noqa: S704 - ours
+
+    def _filled(self, sentence: str, options: Sequence[int], votes: Sequence[str]) -> Markup:
+        shown = [figures.votes(number, self._lang) for number in votes] + ["", ""]
+        facts = {"names": self._names(options), "first": shown[0], "second": shown[1]}
+        return Markup(sentence) % facts  # noqa: S704 - the sentence is ours; what is put into it gets escaped
+
+    def _names(self, options: Sequence[int]) -> Markup:
+        """As in "A, B and C", each in its own language."""
+        names = [self._poll.label(option) for option in options]
+        marked = [str(Markup('<strong lang="{}">{}</strong>').format(name.lang, name.text)) for name in names]
+        return Markup(format_list(marked, locale=self._lang.babel)) if marked else Markup("")  # noqa: S704 - escaped above
+
+    def _text(self, text: str) -> Text:
+        return Text(text, self._lang.tag)
+
+
+class ResultView:
+    """A poll's result: its own rule first, then the rules that it was compared with."""
+
+    def __init__(self, result: api.Result, poll: PollView, lang: Language) -> None:
+        self.ballots = result.ballots
+        self.blank = result.blank
+        self.rules = [RuleView(each, poll, lang) for each in result.results]
+        self.differ = len({tuple(sorted(each.winners)) for each in result.results}) > 1
+
+    @property
+    def own(self) -> RuleView:
+        return self.rules[0]
+
+    @property
+    def compared(self) -> Sequence[RuleView]:
+        return self.rules[1:]
+
+
+def _beats(matrix: api.Matrix, one: int, other: int) -> bool:
+    return one != other and matrix[one][other] > matrix[other][one]

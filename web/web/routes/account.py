@@ -1,0 +1,79 @@
+"""The account: who is signed in, in which language, about what they get mails."""
+
+from starlette.responses import Response
+
+from web import api
+from web.gateway import GatewayError, RefusedError
+from web.i18n import LANGUAGES
+from web.polls import PollView
+from web.routes.polls import SUBSCRIPTIONS
+from web.visit import Visit
+
+ALL_POLLS = "polls"
+ONE_POLL = "poll-"
+MOST_SHOWN = 10
+NOT_FOUND = 404
+
+
+async def account(visit: Visit) -> Response:
+    """What is known about the one who is signed in, and what they can set."""
+    visit.signed_in_now()
+    me, topics = await visit.together(visit.get("/api/v1/me"), visit.get(SUBSCRIPTIONS))
+    if isinstance(me, GatewayError):
+        raise me
+    known = not isinstance(topics, GatewayError)
+    followed = [item.topic for item in api.read(api.Subscriptions, topics).items] if known else []
+    return visit.render(
+        "account",
+        person=api.read(api.Person, me),
+        known=known,
+        all_polls=ALL_POLLS in followed,
+        polls=await _polls(visit, [topic for topic in followed if topic.startswith(ONE_POLL)]),
+        saved=visit.request.query_params.get("saved", ""),
+    )
+
+
+async def set_language(visit: Visit) -> Response:
+    """The language of mails, and of the pages from now on."""
+    fields = await visit.form()
+    visit.signed_in_now()
+    wanted = next(iter(fields.get("language", ())), "")
+    if wanted not in LANGUAGES:
+        return visit.redirect("account")
+    await visit.ask("PATCH", "/api/v1/me", body={"language": wanted})
+    for topic in await _topics(visit):
+        await visit.ask("PUT", f"{SUBSCRIPTIONS}/{topic}", body={"language": wanted})
+    shown = wanted if wanted in visit.web.languages(visit.government) else visit.lang.tag
+    return visit.redirect_to(f"/{shown}/account?saved=language")
+
+
+async def set_notifications(visit: Visit) -> Response:
+    """Mails about all polls, and about single ones that are followed."""
+    fields = await visit.form()
+    visit.signed_in_now()
+    wanted = set(fields.get("topic", ()))
+    shown = {topic for topic in fields.get("shown", ()) if topic == ALL_POLLS or topic.startswith(ONE_POLL)}
+    for topic in sorted(shown):
+        if topic in wanted:
+            await visit.ask("PUT", f"{SUBSCRIPTIONS}/{topic}", body={"language": visit.lang.tag})
+        else:
+            await visit.ask("DELETE", f"{SUBSCRIPTIONS}/{topic}")
+    return visit.redirect("account", saved="notifications")
+
+
+async def _topics(visit: Visit) -> list[str]:
+    return [item.topic for item in api.read(api.Subscriptions, await visit.get(SUBSCRIPTIONS)).items]
+
+
+async def _polls(visit: Visit, topics: list[str]) -> list[tuple[str, PollView]]:
+    """The single polls that are followed; one that is gone is left out."""
+    paths = [f"/api/v1/polls/{topic.removeprefix(ONE_POLL)}" for topic in topics[:MOST_SHOWN]]
+    found = await visit.together(*(visit.get(path) for path in paths))
+    views = []
+    for topic, answer in zip(topics, found, strict=False):
+        if isinstance(answer, RefusedError) and answer.status == NOT_FOUND:
+            continue
+        if isinstance(answer, GatewayError):
+            raise answer
+        views.append((topic, PollView(api.read(api.Poll, answer), visit)))
+    return views

@@ -1,0 +1,133 @@
+"""Who is signed in: a sealed cookie that holds the tokens, kept fresh so that tabs and replicas do not trip each other.
+
+Identity takes a refresh token once, with 10 seconds' grace. Requests of one replica that hold the same old token share
+one exchange and its outcome for a while, so parallel tabs, and a browser that missed the new cookie, stay signed in.
+"""
+
+import asyncio
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from web import api
+from web.gateway import Caller, Gateway, RefusedError, UnavailableError
+from web.seal import Sealer
+
+COOKIE = "__Host-session"
+KIND = "session"
+SEALED_SECONDS = 90 * 86_400  # as long as identity keeps an idle session; the cookie itself ends with the browser
+MARGIN_SECONDS = 30  # a token with less left than this is exchanged first
+REMEMBER_SECONDS = 900.0
+REMEMBERED = 20_000
+ENDED = frozenset({400, 401, 403, 404, 409, 410, 422})
+
+
+class SessionEndedError(Exception):
+    """Identity does not know this session any more: signed out elsewhere, revoked, or too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser's sign-in. `id` is only for forms; `expires` is that of the access token, seconds since the epoch."""
+
+    id: str
+    access_token: str
+    refresh_token: str
+    expires: float
+
+    @classmethod
+    def begin(cls, tokens: api.Tokens, *, now: float, session_id: str | None = None) -> "Session":
+        """The session that tokens open, or go on with under the same id."""
+        return cls(
+            session_id or secrets.token_hex(8), tokens.access_token, tokens.refresh_token, now + tokens.expires_in
+        )
+
+    def lasts(self, now: float, margin: float = 0.0) -> bool:
+        """Whether the access token holds for `margin` seconds more."""
+        return self.expires - now > margin
+
+
+class Sessions:
+    """Reads, seals and refreshes sessions."""
+
+    def __init__(self, sealer: Sealer, gateway: Gateway) -> None:
+        self._sealer = sealer
+        self._gateway = gateway
+        self._exchanges: OrderedDict[bytes, tuple[float, asyncio.Task[Session]]] = OrderedDict()
+
+    def read(self, tenant: UUID, cookie: str | None) -> Session | None:
+        """The session in a cookie, or nothing."""
+        value = self._sealer.open(KIND, tenant, cookie)
+        return None if value is None else Session(*value)
+
+    def seal(self, tenant: UUID, session: Session) -> str:
+        """The cookie's text."""
+        value = [session.id, session.access_token, session.refresh_token, session.expires]
+        return self._sealer.seal(KIND, tenant, value, seconds=SEALED_SECONDS)
+
+    async def fresh(self, session: Session, caller: Caller, *, force: bool = False) -> Session:
+        """The session with an access token that holds for a while; `force` when the services did not take this one.
+
+        Raises:
+            SessionEndedError: it is over.
+            UnavailableError: identity does not answer, and the access token has ended (or `force`).
+        """
+        while force or not session.lasts(time.time(), MARGIN_SECONDS):
+            try:
+                session = await self._exchanged(session, caller)
+            except UnavailableError:
+                if force or not session.lasts(time.time()):
+                    raise
+                return session
+            force = False
+        return session
+
+    async def end(self, session: Session, caller: Caller) -> None:
+        """Tell identity that the session is over.
+
+        Raises:
+            UnavailableError: it could not be told; the browser forgets the session all the same.
+        """
+        try:
+            await self._gateway.ask("POST", "/api/v1/sign-out", caller, body={"refresh_token": session.refresh_token})
+        except RefusedError as refusal:
+            if refusal.status not in ENDED:
+                raise UnavailableError(str(refusal)) from refusal
+
+    async def _exchanged(self, session: Session, caller: Caller) -> Session:
+        key = hashlib.sha256(session.refresh_token.encode()).digest()
+        self._forget_old()
+        known = self._exchanges.get(key)
+        if known is None:
+            task = asyncio.create_task(self._exchange(session, caller))
+            task.add_done_callback(lambda done: self._keep_if_good(key, done))
+            known = self._exchanges[key] = (time.monotonic(), task)
+        return await asyncio.shield(known[1])
+
+    async def _exchange(self, session: Session, caller: Caller) -> Session:
+        anonymous = Caller(caller.tenant, caller.client)
+        body = {"refresh_token": session.refresh_token}
+        try:
+            answer = await self._gateway.ask("POST", "/api/v1/sign-in/refresh", anonymous, body=body)
+        except RefusedError as refusal:
+            if refusal.status in ENDED:
+                raise SessionEndedError(refusal.code) from refusal
+            raise UnavailableError(str(refusal), refusal.retry_after or 1) from refusal
+        return Session.begin(api.read(api.Tokens, answer), now=time.time(), session_id=session.id)
+
+    def _keep_if_good(self, key: bytes, done: "asyncio.Task[Any]") -> None:
+        """A failed exchange may be tried again; a good one is remembered."""
+        if done.cancelled() or done.exception() is not None:
+            self._exchanges.pop(key, None)
+
+    def _forget_old(self) -> None:
+        oldest = time.monotonic() - REMEMBER_SECONDS
+        while self._exchanges:
+            begun, task = next(iter(self._exchanges.values()))
+            if len(self._exchanges) < REMEMBERED and (begun > oldest or not task.done()):
+                return
+            self._exchanges.popitem(last=False)
