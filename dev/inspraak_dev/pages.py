@@ -1,5 +1,6 @@
 """What the development pages share: templates, one style sheet, strict headers, and how such a server runs."""
 
+import os
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=128)
     except OSError as error:
-        raise StackError(f"port {port} on {host} cannot be used: {error.strerror}") from error
+        raise StackError(f"port {port} on {host} cannot be used: {os.strerror(error.errno or 0)}") from error
 
 
 def serve(served: Starlette, listener: socket.socket) -> None:
