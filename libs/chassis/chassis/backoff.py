@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 class Backoff:
     """Waits that double from `first` to `most` seconds, each shortened at random by up to half."""
 
-    def __init__(self, *, first: float = 0.2, most: float = 10.0) -> None:
+    def __init__(self, *, first: float = 0.2, most: float = 5.0) -> None:
         self._first, self._most = first, most
         self._wait = first
 

@@ -191,13 +191,14 @@ class Consumer:
                 async with asyncio.timeout(HANDLER_SECONDS):
                     return await self._handle(message.body)
         except Exception as error:
-            logger.warning(
-                "handling %s %s failed: %s", message.type, message.message_id, describe(error), exc_info=error
-            )
+            what = f"{message.type} {message.message_id}"
             if cannot_heal(error):
+                logger.warning("%s is parked: %s", what, describe(error))
                 return await self._park(message, error)
             if not await self._database_answers():
+                logger.warning("%s goes back, the database is away: %s", what, describe(error))
                 return None
+            logger.warning("handling %s failed: %s", what, describe(error), exc_info=error)
             return await self._retry(message, error)
 
     async def _retry(self, message: AbstractIncomingMessage, error: Exception) -> str:

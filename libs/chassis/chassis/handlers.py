@@ -93,7 +93,7 @@ def describe(error: BaseException) -> str:
         case ValidationError():
             detail = what_is_wrong(error)
         case DBAPIError():
-            detail = constraint_of(error) or type(error.orig).__name__
+            detail = constraint_of(error) or f"SQLSTATE {getattr(error.orig, 'sqlstate', None)}"
         case Refused() | Undecodable() | UnknownType():
             detail = str(error.args[0])
         case _:

@@ -22,6 +22,7 @@ from chassis.bus import EVENTS, Publisher
 from chassis.clock import utc_now, uuid7
 from chassis.db import Base, tenant_of
 from chassis.events import CONTENT_TYPE, encode
+from chassis.handlers import describe
 
 BATCH = 500
 BUSY_SECONDS, IDLE_SECONDS = 0.025, 0.2
@@ -86,7 +87,7 @@ class Relay:
                 sent = await self.send_batch()
             except Exception as error:  # noqa: BLE001 - whatever fails rolls back, is told, and is tried again later
                 self.failing = type(error).__name__
-                logger.warning("the outbox was not sent: %s: %s", type(error).__name__, error)
+                logger.warning("the outbox was not sent: %s", describe(error))
                 await pause(stop, backoff.next())
                 continue
             self.failing = None

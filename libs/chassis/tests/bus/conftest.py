@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from aio_pika import Message
 from alembic.migration import MigrationContext
@@ -30,12 +31,23 @@ from chassis.testing import Database, Servers
 from chassis.worker import Worker
 from contracts.base import Event, event_types
 from pydantic import create_model
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import NullPool
 
 WAITS = (0.1, 0.2, 0.3)
 TENANT = UUID("0192aa00-0000-7000-8000-0000000000aa")
+ROLES = (
+    "SELECT pg_advisory_lock(4711)",  # two test processes may ask at once
+    """DO $$ BEGIN
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chassis_owner') THEN
+            CREATE ROLE chassis_owner LOGIN NOSUPERUSER BYPASSRLS PASSWORD 'test';
+        END IF;
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chassis') THEN
+            CREATE ROLE chassis LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD 'test';
+        END IF;
+    END $$""",
+)
 TABLES = (
     "CREATE TABLE effects (tenant_id uuid NOT NULL, thing_id uuid NOT NULL, event_id uuid, sequence int)",
     "CREATE TABLE things (tenant_id uuid, id uuid, sequence int NOT NULL, PRIMARY KEY (tenant_id, id))",
@@ -187,9 +199,9 @@ class Rig:
 
 
 @pytest.fixture
-async def rig(servers: Servers, tables: Callable[..., Awaitable[Database]]) -> AsyncIterator[Rig]:
+async def rig(servers: Servers) -> AsyncIterator[Rig]:
     name = "".join(random.choices(string.ascii_lowercase, k=12))
-    database = await tables()
+    database = await _create_database(servers, name)
     await _migrate(database.owner_url)
     engine = create_engine(database.url, pool=12)
     thing = thing_class(f"{name}.thing_happened.v1")
@@ -198,10 +210,28 @@ async def rig(servers: Servers, tables: Callable[..., Awaitable[Database]]) -> A
     for publisher in made.publishers:
         await publisher.close()
     await engine.dispose()
+    await _as_administrator(servers, f"DROP DATABASE {name} WITH (FORCE)")
     async with made.channel() as channel:
         for queue in made.topology.queues:
             if queue.name.startswith(name):
                 await channel.queue_delete(queue.name)
+
+
+async def _create_database(servers: Servers, name: str) -> Database:
+    await _as_administrator(servers, *ROLES, f"CREATE DATABASE {name} OWNER chassis_owner")
+    server = make_url(servers.postgres_url).set(drivername="postgresql", database=name, password="test")
+    login, owner = (
+        server.set(username=role).render_as_string(hide_password=False) for role in ("chassis", "chassis_owner")
+    )
+    return Database(login, owner)
+
+
+async def _as_administrator(servers: Servers, *statements: str) -> None:
+    """Over a connection of its own each time: some tests kill the server in between."""
+    admin = await asyncpg.connect(servers.postgres_url)
+    for statement in statements:
+        await admin.execute(statement)
+    await admin.close()
 
 
 async def _migrate(owner_url: str) -> None:
