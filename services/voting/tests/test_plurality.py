@@ -75,6 +75,13 @@ def test_a_question_is_accepted_if_yes_has_more_votes_than_no(
     assert result.facts[0].code == code
 
 
+def test_a_majority_is_more_than_half_of_the_ballots_that_are_not_blank() -> None:
+    result = tally("single", {((1,),): 3, ((2,),): 1, ((3,),): 1, (): 100}, [1, 2, 3])
+    assert result.facts == (Fact(code="majority", options=(1,), votes=(Fraction(3), Fraction(5))),)
+    half = tally("single", {((1,),): 2, ((2,),): 1, ((3,),): 1}, [1, 2, 3])
+    assert half.facts == (Fact(code="most_votes", options=(1,), votes=(Fraction(2),)),)
+
+
 def test_blank_ballots_count_for_the_turnout_only() -> None:
     result = tally("yes_no", {((1,),): 2, ((2,),): 1, (): 7}, [1, 2])
     assert (result.ballots, result.blank, result.winners) == (10, 7, (1,))
