@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from chassis import idempotency
 from chassis.due import Timers
 from chassis.handlers import Handlers
 from contracts.tenancy import GovernmentChanged, GovernmentRegistered
@@ -11,7 +12,7 @@ from identity.actions import codes, people, retention
 from identity.actions.governments import copy_government
 
 on = Handlers()
-timers = Timers()
+timers = Timers(idempotency.timers)
 timers(codes.MAIL_CODE)(codes.mail_code)
 timers(people.MAIL_INVITATION)(people.mail_invitation)
 timers(retention.FORGET)(retention.forget)

@@ -7,6 +7,7 @@ from chassis.auth import Actor, Person, require
 from chassis.clock import Now
 from chassis.db import Session
 from chassis.errors import problems
+from chassis.idempotency import idempotent
 from chassis.pages import Page, Paging, keyset
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from sqlalchemy import select
@@ -125,8 +126,9 @@ async def get_people(
 @router.post(
     "/api/v1/people",
     status_code=status.HTTP_201_CREATED,
-    responses=problems("not_signed_in", "forbidden", "invalid", "role_not_of_this_realm"),
+    responses=problems("not_signed_in", "forbidden", "invalid", "role_not_of_this_realm", "still_running"),
 )
+@idempotent
 async def post_person(body: Invitation, session: Session, actor: Administrator, now: Now) -> PersonOut:
     """Invite an official. Who has an account already keeps it and gets the roles: asking twice changes nothing."""
     invited, _new = await people.invite(

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from chassis.bus_tables import create_bus_tables
 from chassis.db import enable_row_level_security
-from chassis.own_tables import create_key_table
+from chassis.own_tables import create_idempotency_table, create_key_table
 from sqlalchemy.dialects import postgresql
 
 revision = "0001"
@@ -44,6 +44,7 @@ APPEND_ONLY = (
 def upgrade() -> None:
     create_bus_tables(op)
     create_key_table(op)
+    create_idempotency_table(op)
     _governments()
     _people()
     _sign_in()
