@@ -82,16 +82,16 @@ def reset(stack: Stack, *, table: Table = TABLE) -> list[str]:
 
 
 def describe(stack: Stack) -> str:
-    """`ready` and the addresses."""
-    state = stack.state
-    port = state.port(PUBLIC_PORT)
+    """`ready` and the addresses that a person opens in a browser."""
+    ports = stack.state.ports
     rows = {
-        "platform": f"http://platform.localhost:{port}",
-        "governments": f"http://<name>.localhost:{port}",
-        "API": f"http://platform.localhost:{port}/api/docs",
-        "mails": f"http://{HOST}:{state.port('mail-catcher')}",
-        "traces": f"http://{HOST}:{state.port('trace-receiver')}",
+        "platform": f"http://platform.localhost:{ports[PUBLIC_PORT]}",
+        "governments": f"http://<name>.localhost:{ports[PUBLIC_PORT]}",
+        "API": f"http://platform.localhost:{ports[PUBLIC_PORT]}/api/docs",
     }
+    for title, name in (("mails", "mail-catcher"), ("traces", "trace-receiver")):
+        if stack.state.running(name):
+            rows[title] = f"http://{HOST}:{ports[name]}"
     return "\n".join(["ready", *(f"  {name:<12} {address}" for name, address in rows.items())])
 
 

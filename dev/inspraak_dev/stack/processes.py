@@ -22,7 +22,6 @@ TERMINATED_WITHIN = 40.0  # seconds: longer than a service's own drain
 KILLED_WITHIN = 10.0
 POLL = 0.05
 MARK = "INSPRAAK_STACK"  # in the environment of all that an instance starts: its folder
-_children: list["subprocess.Popen[str]"] = []  # kept, or Python warns of children that outlive us, as they should
 
 
 class Running(BaseModel):
@@ -87,7 +86,7 @@ def spawn(
             )
     except OSError as error:
         raise StackError(f"{command[0]} cannot be started: {error.strerror}") from error
-    _children.append(child)
+    child.returncode = 0  # it outlives us, as it should: `Popen` need not warn of it, and `started` reaps it
     since = started(child.pid)
     if since is None:
         raise StackError(f"{command[0]} ended at once: {last_words(log)}")

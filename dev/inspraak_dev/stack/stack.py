@@ -110,6 +110,9 @@ class Stack:
         try:
             self._forget_taken_ports()
             for server in servers.values():
+                if isinstance(server, Given):
+                    server.wait_ready()  # before anything is started in vain
+            for server in servers.values():
                 server.start()
             for server in servers.values():
                 server.wait_ready()

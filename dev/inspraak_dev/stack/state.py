@@ -53,8 +53,10 @@ def load(place: Place, clone: str) -> State:
         state = State.model_validate_json(place.state_file.read_bytes())
     except FileNotFoundError:
         return State(clone=clone, instance=place.instance)
-    except (OSError, ValidationError) as error:
-        raise StackError(f"{place.state_file} cannot be read ({error}); `make reset` starts anew") from error
+    except OSError as error:
+        raise StackError(f"{place.state_file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise StackError(f"{place.state_file} cannot be read, it is damaged; `make reset` starts anew") from error
     state.processes = {name: one for name, one in state.processes.items() if one.alive}
     return state
 
