@@ -43,6 +43,7 @@ def create_bus_tables(op: Operations) -> None:
         sa.Column("attempts", sa.Integer, server_default="0", nullable=False),
         sa.Column("state", sa.Text, server_default="waiting", nullable=False),
         sa.Column("last_error", sa.Text),
+        sa.Column("traceparent", sa.Text),
         sa.PrimaryKeyConstraint("kind", "tenant", "subject", name="pk_due"),
         sa.CheckConstraint("state in ('waiting', 'parked')", name="ck_due_state"),
     )

@@ -47,11 +47,12 @@ class Due(Base):
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     state: Mapped[str] = mapped_column(Text, default="waiting", server_default="waiting")
     last_error: Mapped[str | None] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(Text)
 
 
 async def at(session: AsyncSession, kind: str, *, subject: UUID, when: datetime) -> None:
     """Let a timer go off for this subject of the session's government; a later call for the same one moves it."""
-    await _set(session, kind, tenant_of(session), subject, when)
+    await _set(session, kind, tenant_of(session), subject, when=when, traceparent=telemetry.current_traceparent())
 
 
 async def cancel(session: AsyncSession, kind: str, *, subject: UUID) -> None:
@@ -59,8 +60,11 @@ async def cancel(session: AsyncSession, kind: str, *, subject: UUID) -> None:
     await session.execute(delete(Due).where(Due.kind == kind, Due.tenant == tenant_of(session), Due.subject == subject))
 
 
-async def _set(session: AsyncSession, kind: str, tenant: UUID, subject: UUID, when: datetime) -> None:
-    values = {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None}
+async def _set(
+    session: AsyncSession, kind: str, tenant: UUID, subject: UUID, *, when: datetime, traceparent: str | None
+) -> None:
+    values: dict[str, Any] = {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None}
+    values["traceparent"] = traceparent
     statement = insert(Due).values(kind=kind, tenant=tenant, subject=subject, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["kind", "tenant", "subject"], set_=values))
 
@@ -72,6 +76,7 @@ class _Claimed:
     subject: UUID
     due_at: datetime
     attempts: int
+    traceparent: str | None
 
 
 class Timers:
@@ -125,7 +130,7 @@ class Timers:
                 claimed = await self._claim(session, now)
                 if claimed is None:
                     return False
-                with telemetry.timer_span(claimed.kind):
+                with telemetry.timer_span(claimed.kind, claimed.traceparent):
                     async with asyncio.timeout(EFFECT_SECONDS):
                         await self._take_effect(claimed, session, now)
         except Exception as error:
@@ -146,14 +151,16 @@ class Timers:
             .prefix_with("materialized")
         )
         same = (Due.kind == first.c.kind, Due.tenant == first.c.tenant, Due.subject == first.c.subject)
-        row = (await session.execute(delete(Due).where(*same).returning(*key, Due.due_at, Due.attempts))).first()
+        row = (
+            await session.execute(delete(Due).where(*same).returning(*key, Due.due_at, Due.attempts, Due.traceparent))
+        ).first()
         return _Claimed(*row) if row else None
 
     async def _take_effect(self, claimed: _Claimed, session: AsyncSession, now: datetime) -> None:
         interval = self._intervals.get(claimed.kind)
         if interval is not None:
             await self._effects[claimed.kind](session, now)
-            await _set(session, claimed.kind, NOBODY, NOBODY, now + interval)
+            await _set(session, claimed.kind, NOBODY, NOBODY, when=now + interval, traceparent=None)
             return
         session.info.update(tenant_id=claimed.tenant, tenant_ids=(claimed.tenant,))
         await session.execute(SET_TENANTS, {"tenants": str(claimed.tenant)})

@@ -85,9 +85,9 @@ def process_span(queue: str, *, message_id: str | None, event_type: str | None, 
 
 
 @contextlib.contextmanager
-def timer_span(kind: str) -> Iterator[None]:
-    """The span around a timer's effect."""
-    with _root(f"timer {kind}", SpanKind.INTERNAL, {"inspraak.timer.kind": kind}, []):
+def timer_span(kind: str, traceparent: str | None) -> Iterator[None]:
+    """The span around a timer's effect, linked to where the timer was set."""
+    with _root(f"timer {kind}", SpanKind.INTERNAL, {"inspraak.timer.kind": kind}, _links(traceparent)):
         yield
 
 
