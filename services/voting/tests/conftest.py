@@ -1,15 +1,13 @@
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 import pytest
-from chassis.testing import Answer, Client
+from chassis.testing import INTERNAL_KEY, Answer, Client
 from voting.main import service
 
 POLL = {
@@ -21,16 +19,6 @@ POLL = {
 REASON = {"nl": "Het stemlokaal was gesloten.", "en": "The polling place was closed."}
 
 
-def moment(**from_now: float) -> str:
-    """An aware ISO time so far from now."""
-    return (datetime.now(UTC) + timedelta(**from_now)).isoformat()
-
-
-def window(*, opens: float = -60, closes: float = 3600) -> dict[str, str]:
-    """Opening and closing times, in seconds from now."""
-    return {"opens_at": moment(seconds=opens), "closes_at": moment(seconds=closes)}
-
-
 @dataclass
 class Town:
     """A government's voting service: an official, visitors, voters, and the database behind it all."""
@@ -39,11 +27,35 @@ class Town:
     official: Client
     owner: asyncpg.Connection
 
+    body = POLL
+    reason = REASON
+
+    @staticmethod
+    def moment(**from_now: float) -> str:
+        """An aware ISO time so far from now."""
+        return (datetime.now(UTC) + timedelta(**from_now)).isoformat()
+
+    def window(self, *, opens: float = -60, closes: float = 3600) -> dict[str, str]:
+        """Opening and closing times, in seconds from now."""
+        return {"opens_at": self.moment(seconds=opens), "closes_at": self.moment(seconds=closes)}
+
+    async def move(self, poll_id: str, *, opens: float | None = None, closes: float | None = None) -> None:
+        """Let time pass for a poll: its times are now so many seconds from now."""
+        for column, seconds in (("closes_at", closes), ("opens_at", opens)):
+            if seconds is not None:
+                when = datetime.now(UTC) + timedelta(seconds=seconds)
+                await self.owner.execute(f"update polls set {column} = $1 where id = $2", when, UUID(poll_id))  # noqa: S608
+
+    @property
+    def gateway_headers(self) -> dict[str, str]:
+        """What the gateway adds, for a request whose body is no JSON."""
+        return {"x-inspraak-key": INTERNAL_KEY, "x-inspraak-tenant": str(self.visitor.tenant)}
+
     def voter(self, person: UUID | None = None) -> Client:
         return self.visitor.as_person(person)
 
     async def draft(self, **facts: Any) -> str:
-        made = await self.official("POST", "/api/v1/polls", POLL | window() | facts)
+        made = await self.official("POST", "/api/v1/polls", POLL | self.window() | facts)
         assert made.status == 201, made.json
         return str(made.json["poll_id"])
 
@@ -62,9 +74,13 @@ class Town:
     async def vote(self, poll_id: str, *choices: Any, voter: Client | None = None) -> Answer:
         return await (voter or self.voter())("PUT", f"/api/v1/polls/{poll_id}/vote", {"choices": list(choices)})
 
+    async def messages(self) -> list[dict[str, Any]]:
+        """What was told to other services, as it will travel."""
+        rows = await self.owner.fetch("select body from outbox where tenant = $1 order by id", self.visitor.tenant)
+        return [orjson.loads(row["body"]) for row in rows]
+
     async def events(self) -> list[str]:
-        rows = await self.owner.fetch("select type from outbox where tenant = $1 order by id", self.visitor.tenant)
-        return [row["type"].split(".")[1] for row in rows]
+        return [message["type"].split(".")[1] for message in await self.messages()]
 
     async def closed(self, *votes: list[Any], **facts: Any) -> str:
         """A poll with these votes that was closed early."""
@@ -88,15 +104,3 @@ async def town(running: Callable[..., Awaitable[Client]]) -> AsyncIterator[Town]
     owner = await asyncpg.connect(str(client.settings.migration_database_url).replace("+asyncpg", ""))
     yield Town(client, client.as_person(uuid4(), "project_manager"), owner)
     await owner.close()
-
-
-@asynccontextmanager
-async def soon(seconds: float = 20) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """A loop that waits for an effect: `async with soon() as again: while not …: await again()`."""
-    deadline = time.monotonic() + seconds
-
-    async def again() -> None:
-        assert time.monotonic() < deadline, f"not within {seconds} seconds"
-        await asyncio.sleep(0.02)
-
-    yield again

@@ -36,6 +36,7 @@ AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server hung up while nobody was asking it anything
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # it shuts down, starts up, or gave up on a statement
     asyncpg.InsufficientResourcesError,
@@ -143,13 +144,21 @@ class BallotBox:
             [vote.ballot for vote in votes],
         )
         try:
-            async with self._pool.acquire(timeout=WRITE_SECONDS) as connection:
-                taking = {row[0] for row in await connection.fetch(CAST, *arguments)}
+            taking = await self._send(*arguments)
         except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
             raise IntegrityError(CAST, None, error) from error  # the batcher splits and tries again
         except AWAY as error:
             raise Refused("database_unavailable", status=503) from error
         return [None if place in taking else Refused("poll_not_open") for place in of_votes]
+
+    async def _send(self, *arguments: Any) -> frozenset[int]:
+        """The places of the polls that took their votes; a connection that failed is not used again."""
+        async with self._pool.acquire(timeout=WRITE_SECONDS) as connection:
+            try:
+                return frozenset(row[0] for row in await connection.fetch(CAST, *arguments))
+            except AWAY:
+                connection.terminate()
+                raise
 
 
 @asynccontextmanager
