@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 from chassis.auth import TokenVerifier
 from redis.asyncio import Redis
@@ -106,11 +107,10 @@ class Gateway:
             group.create_task(self._reap())
 
     async def _reap(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(REAP_EVERY)
             for service in self._all_services():
-                service.pool.reap(loop.time())
+                service.pool.reap(monotonic())
 
     def _all_services(self) -> list[Service]:
         return [*self.public_services.values(), *self.internal_services.values()]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from ipaddress import IPv6Address, ip_address
+from time import monotonic
 from typing import Any
 
 from chassis.auth import Actor
@@ -238,11 +239,10 @@ class Exchange:
         self.begun = True
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if self.method != "HEAD":
-            loop = asyncio.get_running_loop()
             try:
                 while piece := await answer.read():
                     await self.send({"type": "http.response.body", "body": piece, "more_body": True})
-                    self.deadline = loop.time() + self.route.timeout
+                    self.deadline = monotonic() + self.route.timeout
             except Broken as broken:
                 raise Cut from broken
         await self.send({"type": "http.response.body", "body": b""})

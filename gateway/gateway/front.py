@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from time import monotonic
 
 from chassis.auth import TokenVerifier, bearer
 from chassis.refusals import Refused
@@ -55,6 +56,7 @@ class Front:
         self._watch = parts.watch
         self._services = services
         self._fixed = fixed
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._tracer = telemetry.Tracer()
         self._limited_by_account = {name for name, limit in table.limits.items() if limit.by == "account"}
 
@@ -62,8 +64,7 @@ class Front:
         """Answer one request, whatever happens."""
         if scope["type"] != "http":
             raise ValueError(f"the gateway speaks HTTP only, not {scope['type']}")
-        loop = asyncio.get_running_loop()
-        exchange = Exchange(scope, receive, send, loop.time())
+        exchange = Exchange(scope, receive, send, monotonic())
         fixed = self._fixed.get(scope["path"])
         if fixed is not None:
             await fixed(exchange)
@@ -74,7 +75,7 @@ class Front:
             await self._answer(exchange)
         finally:
             telemetry.ACTIVE.dec()
-            self._report(exchange, span, loop.time() - exchange.started)
+            self._report(exchange, span, monotonic() - exchange.started)
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -118,7 +119,7 @@ class Front:
             await self._authenticate(exchange, route)
         if route.limit is not None:
             await self._limit(exchange, route.limit)
-        exchange.task = _current_task()
+        exchange.task = self._current_task()
         exchange.deadline = exchange.started + route.timeout
         exchange.stoppable = exchange.method in SAFE and not exchange.unread
         self._watch.add(exchange)
@@ -128,6 +129,14 @@ class Front:
                 await self._forward(exchange, service)
         finally:
             self._watch.remove(exchange)
+
+    def _current_task(self) -> "asyncio.Task[object]":
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # kept: asking is a system call in Python 3.11
+        task = asyncio.current_task(self._loop)
+        if task is None:
+            raise RuntimeError("a request runs in a task")
+        return task
 
     async def _identify(self, exchange: Exchange) -> None:
         """Fill in the government and the client's address."""
@@ -239,10 +248,3 @@ def _is_in(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> boo
     except ValueError:
         return False
     return any(parsed in network for network in networks)
-
-
-def _current_task() -> "asyncio.Task[object]":
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a request runs in a task")
-    return task

@@ -65,8 +65,8 @@ class Governments:
 
     @property
     def known(self) -> bool:
-        """Whether there is a table at all: without one the process is not ready."""
-        return bool(self._by_id)
+        """Whether there is a table, be it empty: a new platform has no government yet, and is ready for its first."""
+        return self._told is not None or bool(self._by_id)
 
     def of_host(self, host: bytes) -> Government | None:
         """The government of a Host header as sent; without a round trip."""

@@ -6,18 +6,60 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Any
+from time import monotonic
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LONGEST_HEAD = 32768  # bytes of a request line with its headers
 HEAD_WITHIN = 10.0  # seconds from a connection's opening, or from a request's first byte, to the end of its headers
+LARGE = 65536
 KEPT_OPEN = 75  # seconds a silent connection stays
 BACKLOG = 2048
 TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 logger = logging.getLogger("gateway.server")
+
+
+class Gathered:
+    """A transport that gathers what is written in one turn of the event loop: head and body leave by one system call.
+
+    uvloop writes at once and uvicorn writes twice; a system call more is a fifth of what a small request costs.
+    """
+
+    __slots__ = ("_loop", "_pieces", "_transport", "is_closing", "pause_reading", "resume_reading")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._pieces: list[bytes] = []
+        self._loop = loop
+        self.is_closing = transport.is_closing
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Write before the next turn; much data at once, so that the transport can ask for a pause."""
+        if not self._pieces:
+            self._loop.call_soon(self.flush)
+        self._pieces.append(data)
+        if len(data) > LARGE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        if self._pieces:
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once everything is written."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Bounded(HttpToolsProtocol):
@@ -27,12 +69,14 @@ class Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or say at once that there are too many."""
-        super().connection_made(transport)
+        super().connection_made(
+            cast("asyncio.Transport", Gathered(transport, self.loop))
+        )  # all of it that uvicorn uses
         self.head_size = 0
         self.head_since: float | None = None
         if len(self.connections) > self.most_connections:
-            transport.write(TOO_MANY)
-            transport.close()
+            self.transport.write(TOO_MANY)
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes while headers are read."""
@@ -104,10 +148,9 @@ def server(app: Any, *, connections: int, grace: int) -> Server:
 
 async def close_slow_heads(servers: list[Server]) -> None:
     """Close connections that open, or begin a request, and then say too little for too long. Runs until cancelled."""
-    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(1)
-        now = loop.time()
+        now = monotonic()
         for each in servers:
             for connection in list(each.server_state.connections):
                 _close_if_slow(connection, now)

@@ -4,6 +4,7 @@ A timer for each request would cost five microseconds of each; a look at all of 
 """
 
 import asyncio
+from time import monotonic
 from typing import Protocol
 
 from gateway.telemetry import GONE
@@ -46,10 +47,9 @@ class Watch:
 
     async def run(self) -> None:
         """Look at all until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(EVERY)
-            now = loop.time()
+            now = monotonic()
             for request in list(self._watched):
                 self._look_at(request, now)
 

@@ -3,6 +3,7 @@
 import asyncio
 from functools import lru_cache
 from hashlib import blake2b
+from time import monotonic
 
 from chassis.refusals import Refused
 
@@ -52,7 +53,7 @@ class Cache:
             Refused: as the service does, when there is not even an old answer to show.
         """
         key = _key(exchange)
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         entry = self._store.get(key)
         if entry is not None and entry.varies_by_cookie and exchange.head.cookie is not None:
             return False  # what is kept was made for visitors without any cookie
@@ -96,7 +97,7 @@ class Cache:
         except Refused as refused:
             refusal = refused
         failed = refusal is not None or (found is not None and found.status >= SERVER_ERROR)
-        if failed and old is not None and old.on_error(asyncio.get_running_loop().time()):
+        if failed and old is not None and old.on_error(monotonic()):
             _stale.inc()
             await _show(exchange, old, b"gateway; hit; detail=failing")
             return True
@@ -123,7 +124,7 @@ class Cache:
             raise Refused("service_unavailable", status=503, service=service.name) from None
         finally:
             service.gate.leave()
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         if body is None:
             self._store.pass_on(key, now)
             return None
@@ -195,5 +196,5 @@ async def _show(exchange: Exchange, entry: Entry, how: bytes) -> None:
         if tags is not None and matches(tags, entry.etag):
             headers = [pair for pair in headers if pair[0] in NOT_MODIFIED_HEADERS]
             status, body = NOT_MODIFIED, b""
-    age = asyncio.get_running_loop().time() - entry.stored + entry.age
+    age = monotonic() - entry.stored + entry.age
     await exchange.answer(status, [*headers, (b"age", b"%d" % age), (b"cache-status", how)], body)

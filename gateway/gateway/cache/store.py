@@ -18,7 +18,7 @@ Key = tuple[UUID, bytes, bytes, bytes, bytes]
 
 @dataclass(slots=True)
 class Entry:
-    """One kept answer. Times are the event loop's."""
+    """One kept answer. Times are monotonic seconds."""
 
     status: int
     headers: Headers  # as sent to clients, without Age

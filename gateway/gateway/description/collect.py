@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -52,11 +53,10 @@ class Description:
         return self._page
 
     async def _renew(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._good_until:
+        if monotonic() < self._good_until:
             return
         async with self._lock:
-            if loop.time() < self._good_until:
+            if monotonic() < self._good_until:
                 return
             timeout = aiohttp.ClientTimeout(total=ANSWER_WITHIN)
             async with aiohttp.ClientSession(timeout=timeout) as http:
@@ -65,7 +65,7 @@ class Description:
             body = orjson.dumps(merged)
             html = page(merged).encode()
             self._document, self._page = (body, tag(body)), (html, tag(html))
-            self._good_until = loop.time() + (KEPT_FOR if all(told) else RETRY_AFTER)
+            self._good_until = monotonic() + (KEPT_FOR if all(told) else RETRY_AFTER)
 
     async def _ask(self, http: aiohttp.ClientSession, service: str) -> bool:
         try:

@@ -58,7 +58,7 @@ class Answer:
         while not self._pieces and not self.complete:
             if self.failed:
                 raise Broken("the answer ended early")
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._connection.loop.create_future()
             await self._waiter
         return self.take()
 
@@ -89,7 +89,13 @@ class Answer:
 class Connection(asyncio.Protocol):
     """A connection of a pool. `on_free` is told when it may serve again, `on_lost` when it never will."""
 
-    def __init__(self, on_free: "Callable[[Connection], None]", on_lost: "Callable[[Connection], None]") -> None:
+    def __init__(
+        self,
+        on_free: "Callable[[Connection], None]",
+        on_lost: "Callable[[Connection], None]",
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.loop = loop  # kept: asking for the running one is a system call in Python 3.11
         self._on_free = on_free
         self._on_lost = on_lost
         self._parser = httptools.HttpResponseParser(self)
@@ -112,7 +118,7 @@ class Connection(asyncio.Protocol):
             raise Broken("the connection is closed", reused=self.served > 0)
         self._sent = whole
         self._answer = None
-        self._waiting = waiting = asyncio.get_running_loop().create_future()
+        self._waiting = waiting = self.loop.create_future()
         self._transport.write(data)
         return waiting
 
@@ -164,7 +170,7 @@ class Connection(asyncio.Protocol):
             self._answer.end(failed=self._answer.sized or exc is not None)
 
     def pause_writing(self) -> None:
-        self._room = asyncio.get_running_loop().create_future()
+        self._room = self.loop.create_future()
 
     def resume_writing(self) -> None:
         if self._room is not None and not self._room.done():

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import deque
+from time import monotonic
 from urllib.parse import urlsplit
 
 from gateway.upstream.connection import Connection
@@ -47,25 +48,25 @@ class Pool:
             connection = self._idle.pop()
             if connection.closed:
                 continue
-            if fresh and asyncio.get_running_loop().time() - connection.idle_since > FRESH:
+            if fresh and monotonic() - connection.idle_since > FRESH:
                 self._idle.append(connection)
                 break
             return connection
         return await self._connect()
 
     async def _connect(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        if self._down and (self._trying or loop.time() < self._down_until):
+        if self._down and (self._trying or monotonic() < self._down_until):
             raise Unreachable(self.name)
         self._trying = True
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
+                loop = asyncio.get_running_loop()
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._free, self._lost), self.host, self.port
+                    lambda: Connection(self._free, self._lost, loop), self.host, self.port
                 )
         except OSError as error:  # a timeout is one too
             self._down = True
-            self._down_until = loop.time() + random.uniform(*REST)
+            self._down_until = monotonic() + random.uniform(*REST)
             raise Unreachable(self.name) from error
         finally:
             self._trying = False
@@ -74,7 +75,7 @@ class Pool:
         return connection
 
     def _free(self, connection: Connection) -> None:
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = monotonic()
         self._idle.append(connection)
 
     def _lost(self, connection: Connection) -> None:
