@@ -65,6 +65,7 @@ def create_engine(url: str, *, pool: int = 10) -> AsyncEngine:
         pool_size=pool,
         max_overflow=0,
         pool_timeout=2,
+        hide_parameters=True,  # an error's text ends in logs; what a person wrote does not
         connect_args={"timeout": 5, "command_timeout": 10, "server_settings": {"statement_timeout": "10000"}},
     )
 

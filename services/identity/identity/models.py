@@ -137,6 +137,7 @@ class RefreshToken(TenantRow, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "session_id"], ["sessions.tenant_id", "sessions.id"], ondelete="CASCADE"),
         Index("ix_refresh_tokens_session_id", "tenant_id", "session_id"),
+        Index("ix_refresh_tokens_rotated_at", "tenant_id", "rotated_at"),
     )
 
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

@@ -173,7 +173,7 @@ async def post_addresses(body: AddressesRequest, session: Session) -> dict[UUID,
     return {one.id: AddressOut.model_validate({"email": one.email_norm, "language": one.language}) for one in found}
 
 
-@router.get("/.well-known/jwks.json")
+@router.get("/.well-known/jwks.json", include_in_schema=False)
 async def get_jwks(signer: Annotated[Signer, Depends(_signer)], now: Now, response: Response) -> dict[str, Any]:
     """The public keys that access tokens are checked with (RFC 7517)."""
     response.headers["cache-control"] = f"public, max-age={KEYS_MAX_AGE}"

@@ -74,7 +74,8 @@ class MeOut(BaseModel):
 class MeChange(Body):
     """What people may change of themselves; what is not sent stays."""
 
-    language: Language = "nl"
+    # Not nullable, and without a default that the documentation would promise: only what is sent is changed.
+    language: Annotated[Language, Field(default_factory=lambda: "nl")]
     display_name: DisplayName | None = None
 
 

@@ -69,7 +69,7 @@ async def test_the_service_cannot_rewrite_its_audit_trail(world: Any, statement:
     with pytest.raises(DBAPIError) as refused:
         async with world.session() as session:
             await session.execute(statement)
-    assert refused.value.orig.sqlstate == "42501"
+    assert getattr(refused.value.orig, "sqlstate", None) == "42501"
     assert await faults(world) == []
 
 

@@ -1,6 +1,8 @@
 """Sign-in by one-time code, over HTTP, the mail by a real mail server."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,7 +12,7 @@ from chassis.clock import utc_now
 from chassis.refusals import Refused
 from identity.actions import codes, sessions
 from identity.models import AuditEvent, Person, SignInCode
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 AN = "an.peeters@example.com"
 
@@ -146,7 +148,7 @@ async def test_an_address_that_never_asked_is_answered_like_one_that_did(world: 
     wrong = world.another_code(code)
 
     async def guesses(email: str) -> list[object]:
-        told = []
+        told: list[object] = []
         for _ in range(7):
             answer = await world.client("POST", "/api/v1/sign-in", {"email": email, "code": wrong})
             told.append((answer.status, answer.body, sorted(answer.headers)))
@@ -167,6 +169,41 @@ async def test_asking_for_a_code_is_answered_alike_for_known_unknown_and_limited
     assert limited == await ask("known@example.com") == await ask("new@example.com")
     await world.run_timers()
     assert [mail["To"] for mail in world.mailbox.mails].count("often@example.com") == 1
+
+
+@contextlib.contextmanager
+def statements_of(world: Any) -> Iterator[list[str]]:
+    """The statements that are sent to the database meanwhile."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(world.held.engine.sync_engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(world.held.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_the_work_is_the_same_for_known_unknown_and_limited_addresses(world: Any) -> None:
+    """Statement by statement, so that the time it takes tells nothing either."""
+    await world.sign_in("known@example.com")
+    key = await world.access_key()
+
+    async def asks(email: str) -> list[str]:
+        with statements_of(world) as seen:
+            async with world.session() as session:
+                await codes.request_code(session, email, language="nl", now=utc_now())
+        return seen
+
+    async def guesses(email: str) -> list[str]:
+        with statements_of(world) as seen, pytest.raises(Refused, match="code_wrong"):
+            async with world.session() as session:
+                await sessions.sign_in(session, email, "x", key=key, now=utc_now())
+        return seen
+
+    limited = [await asks("often@example.com") for _ in range(7)][-1]
+    assert limited == await asks("known@example.com") == await asks("new@example.com")
+    assert await guesses("known@example.com") == await guesses("new@example.com") == await guesses("never@example.com")
 
 
 async def test_an_address_is_mailed_five_codes_an_hour_and_the_fifth_goes_on_working(world: Any) -> None:

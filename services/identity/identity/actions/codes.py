@@ -109,6 +109,7 @@ async def count_guess(session: AsyncSession, email: str, code: str, *, now: date
     hash_key = await data_key(session, CODE_HASHES)
     row = (await session.execute(_counted(session, email, now=now))).first()
     if row is None:
+        metrics.SIGN_INS.labels("too_many_attempts").inc()
         raise Refused("too_many_attempts", status=403)
     expected = row.code_hash or NO_CODE_MATCHES
     return Guess(

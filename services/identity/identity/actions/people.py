@@ -11,7 +11,6 @@ from chassis.clock import uuid7
 from chassis.db import tenant_of
 from chassis.due import at
 from chassis.mail import Mail, Mailer, PermanentMailError
-from chassis.refusals import Refused
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -112,7 +111,7 @@ async def revoke(session: AsyncSession, person_id: UUID, role: str, *, by: Grant
     await record(session, "role_revoked", now=now, actor=by.person_id, subject=person_id, role=role)
 
 
-async def mail_invitation(person_id: UUID, session: AsyncSession, _now: datetime) -> None:
+async def mail_invitation(person_id: UUID, session: AsyncSession, now: datetime) -> None:
     """Mail an invited official where to sign in, unless they have found their way already."""
     settings = settings_of(session)
     found, government = await person(session, person_id), await government_of(session)
@@ -120,7 +119,7 @@ async def mail_invitation(person_id: UUID, session: AsyncSession, _now: datetime
     if found.signed_in_at is not None or not roles:
         return
     if link is None:
-        raise Refused("government_not_known", person=str(person_id))
+        raise LookupError("tenancy has not told yet where this government's pages are")
     name = name_of(government, found.language)
     letter = invitation_letter(found.language, roles=roles, government=name, link=link)
     mail = Mail(
@@ -134,7 +133,7 @@ async def mail_invitation(person_id: UUID, session: AsyncSession, _now: datetime
     try:
         await Mailer(settings).send(mail)
     except PermanentMailError:
-        await record(session, "invitation_not_deliverable", now=_now, subject=person_id)
+        await record(session, "invitation_not_deliverable", now=now, subject=person_id)
 
 
 def _is_platform(session: AsyncSession) -> bool:

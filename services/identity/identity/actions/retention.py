@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis.db import tenant_of
 from chassis.due import at
-from sqlalchemy import delete, or_, select, tuple_
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.models import RefreshToken, SignInCode, SignInSession
@@ -21,10 +21,9 @@ async def forget(_subject: UUID, session: AsyncSession, now: datetime) -> None:
     """Delete what a government's retention has passed, some thousands of rows at a time, and come back."""
     settings = settings_of(session)
     idle = now - settings.session_idle
-    over = or_(SignInSession.used_at <= idle, SignInSession.ended_at <= idle)
     deleted = [
         await _delete(session, SignInCode, SignInCode.touched_at <= now - settings.codes_kept),
-        await _delete(session, SignInSession, over),
+        await _delete(session, SignInSession, SignInSession.used_at <= idle),
         await _delete(session, RefreshToken, RefreshToken.rotated_at <= idle),
     ]
     await plan(session, when=now if max(deleted) == AT_ONCE else now + EVERY)

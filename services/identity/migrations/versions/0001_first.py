@@ -158,6 +158,7 @@ def _sign_in() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "token_hash", name="pk_refresh_tokens"),
     )
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["tenant_id", "session_id"])
+    op.create_index("ix_refresh_tokens_rotated_at", "refresh_tokens", ["tenant_id", "rotated_at"])
     op.create_table(
         "signing_keys",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
