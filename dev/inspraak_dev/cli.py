@@ -15,6 +15,7 @@ COMMANDS = {  # name: (module whose `main(arguments) -> exit code` does it, what
     "demo": ("inspraak_dev.demo.main", "start everything, and a real election cast through the gateway"),
     "mail-catcher": ("inspraak_dev.mail_catcher", "take every mail by SMTP, deliver none, show them on a page"),
     "trace-receiver": ("inspraak_dev.trace_receiver", "take spans by OTLP/HTTP and show them on a page"),
+    "trace": ("inspraak_dev.trace", "cast one vote and show it as a connected view, links followed"),
     "test": ("inspraak_dev.testrun", "run pytest on real servers that this starts and ends"),
 }
 

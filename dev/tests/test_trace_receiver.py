@@ -279,6 +279,17 @@ async def test_a_view_says_how_many_traces_it_leaves_out() -> None:
     assert (len(list(shown)), shown.left_out) == (4, 6)
 
 
+async def test_the_parameters_of_a_route_are_attributes(running: Receiver) -> None:
+    def request() -> None:
+        with running.tracer("voting").start_as_current_span("GET", Context()) as span:
+            span.set_attribute("http.route", "/api/v1/polls/{poll_id}/options/{number:int}")
+            span.set_attribute("url.path", "/api/v1/polls/0198/options/3")
+
+    await asyncio.to_thread(request)
+    [found] = (await running.get("/api/spans", attr="inspraak.poll_id=0198"))["spans"]
+    assert found["attributes"]["inspraak.number"] == "3"
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "text"),
     [(0.0004, "0 µs"), (0.25, "250 µs"), (1.234, "1.23 ms"), (999, "999 ms"), (1500, "1.5 s"), (90_000, "1.5 min")],

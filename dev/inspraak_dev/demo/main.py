@@ -51,15 +51,23 @@ class Demo:
 
     async def run(self) -> None:
         """Make what is missing, then say where to look."""
-        self._register(world.PLATFORM)
-        self._register(world.GOVERNMENT)
-        async with Client(self.gateway, self.host, mails=self.mails) as client:
-            await self._wait_until_known(client)
-            self._command("identity", "create-operator", world.OPERATOR)
-            official = await client.sign_in(world.OFFICIAL)
+        async with self.client() as client:
+            official = await self.prepare(client)
             poll_id = await self._polls(client, official)
             result = await client.ask("GET", f"/api/v1/polls/{poll_id}/result")
         self._tell(poll_id, result)
+
+    def client(self) -> Client:
+        """Asks the demonstration's government."""
+        return Client(self.gateway, self.host, mails=self.mails)
+
+    async def prepare(self, client: Client) -> str:
+        """Make the government, its official and the operator if they are not there; the official's access token."""
+        self._register(world.PLATFORM)
+        self._register(world.GOVERNMENT)
+        await self._wait_until_known(client)
+        self._command("identity", "create-operator", world.OPERATOR)
+        return await client.sign_in(world.OFFICIAL)
 
     async def _wait_until_known(self, client: Client) -> None:
         """A new government is live in seconds: its host reaches the gateway, its event reaches identity."""

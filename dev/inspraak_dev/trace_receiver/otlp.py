@@ -96,6 +96,7 @@ def spans_of(body: bytes) -> list[Span]:
 
 def _span(span: ProtoSpan, service: str) -> Span:
     attributes = _attributes(span.attributes)
+    attributes |= _parameters(str(attributes.get("http.route", "")), str(attributes.get("url.path", "")))
     failed = span.status.code == Status.STATUS_CODE_ERROR
     return Span(
         trace_id=span.trace_id.hex(),
@@ -111,6 +112,15 @@ def _span(span: ProtoSpan, service: str) -> Span:
         events=tuple((event.name, event.time_unix_nano) for event in span.events),
         links=tuple(Link(link.trace_id.hex(), link.span_id.hex()) for link in span.links),
     )
+
+
+def _parameters(route: str, path: str) -> dict[str, Value]:
+    """A route's parameters as attributes: the route /polls/{poll_id} makes the path's part `inspraak.poll_id`."""
+    names, values = route.split("/"), path.split("/")
+    if len(names) != len(values):
+        return {}
+    pairs = zip(names, values, strict=True)
+    return {f"inspraak.{name[1:-1].partition(':')[0]}": value for name, value in pairs if name[:1] + name[-1:] == "{}"}
 
 
 def _attributes(pairs: Any) -> dict[str, Value]:
