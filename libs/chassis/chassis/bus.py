@@ -11,7 +11,7 @@ from typing import cast
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import AMQPError
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
 from aiormq.channel import Channel as UnderlyingChannel
 from yarl import URL
 
@@ -27,7 +27,7 @@ CONNECT_SECONDS = 5
 PUBLISH_SECONDS = 10
 CLOSE_SECONDS = 3
 HEARTBEAT_SECONDS = 15
-BROKER_ERRORS = (AMQPError, OSError, TimeoutError)
+BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 logger = logging.getLogger("chassis.bus")
 
 Outgoing = tuple[str, str, aio_pika.abc.AbstractMessage]

@@ -16,7 +16,17 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from chassis import messaging_telemetry as telemetry
 from chassis.backoff import Backoff, every, pause
-from chassis.bus import BROKER_ERRORS, CONNECT_SECONDS, Publisher, Topology, close, connect, declare, underlying
+from chassis.bus import (
+    BROKER_ERRORS,
+    CONNECT_SECONDS,
+    UNROUTED_QUEUE,
+    Publisher,
+    Topology,
+    close,
+    connect,
+    declare,
+    underlying,
+)
 from chassis.handlers import SECONDS as HANDLER_SECONDS
 from chassis.handlers import cannot_heal, describe
 
@@ -137,12 +147,14 @@ class Consumer:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 own = await channel.declare_queue(self._topology.service, passive=True)
-                parked = await channel.declare_queue(self._topology.parked, passive=True)
+                names = (self._topology.parked, UNROUTED_QUEUE)
+                aside = [await channel.declare_queue(name, passive=True) for name in names]
         except BROKER_ERRORS as error:
             logger.warning("the watchdog could not ask for %s: %s", self._topology.service, describe(error))
             self._on_lost()
             return
-        telemetry.PARKED.labels(self._topology.parked).set(parked.declaration_result.message_count or 0)
+        for queue in aside:
+            telemetry.PARKED.labels(queue.name).set(queue.declaration_result.message_count or 0)
         underlay = await underlying(channel)
         if not own.declaration_result.consumer_count or not underlay.consumers:
             logger.warning("the broker knows no consumer of %s", self._topology.service)

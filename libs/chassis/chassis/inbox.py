@@ -6,8 +6,7 @@ Its row and the handler's effect share one transaction. A row is kept far longer
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, delete
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import DateTime, Text, delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,14 +26,21 @@ class Inbox(Base):
     received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
 
 
+# One text, prepared once: building it anew for each message would cost more than running it.
+NOTE = text(
+    "insert into inbox (consumer, event_id, received_at) values (:consumer, :event_id, :received_at)"
+    " on conflict do nothing returning 1"
+)
+
+
 async def first_time(session: AsyncSession, consumer: str, event_id: UUID, *, now: datetime) -> bool:
     """Note that the consumer handles this event; false if it has already been handled.
 
     Two deliveries at once: the second waits here for the first's commit, then finds the row, or handles the event
     itself when the first was rolled back.
     """
-    statement = insert(Inbox).values(consumer=consumer, event_id=event_id, received_at=now).on_conflict_do_nothing()
-    return (await session.execute(statement.returning(Inbox.event_id))).first() is not None
+    row = {"consumer": consumer, "event_id": event_id, "received_at": now}
+    return (await session.execute(NOTE, row)).first() is not None
 
 
 async def prune(session: AsyncSession, now: datetime) -> None:

@@ -77,23 +77,27 @@ class Relay:
     def __init__(self, engine: AsyncEngine, publisher: Publisher) -> None:
         self._engine = engine
         self._publisher = publisher
+        self._limit = BATCH
         self.failing: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until told to stop; the batch in hand is finished first. Servers that are down are awaited."""
         backoff, wait = Backoff(), IDLE_SECONDS
         while not stop.is_set():
+            limit = self._limit
             try:
                 sent = await self.send_batch()
             except Exception as error:  # noqa: BLE001 - whatever fails rolls back, is told, and is tried again later
                 self.failing = type(error).__name__
                 logger.warning("the outbox was not sent: %s", describe(error))
+                self._limit = max(1, self._limit // 2)  # a slow broker gets as much as it can confirm in time
                 await pause(stop, backoff.next())
                 continue
+            self._limit = min(BATCH, 2 * self._limit)
             self.failing = None
             backoff.reset()
             wait = BUSY_SECONDS if sent else min(2 * wait, IDLE_SECONDS)
-            if sent < BATCH:
+            if sent < limit:
                 await pause(stop, wait)
 
     async def send_batch(self) -> int:
@@ -105,7 +109,7 @@ class Relay:
         async with self._engine.begin() as connection:
             if not (await connection.execute(LOCK)).scalar_one():
                 return 0
-            rows = sorted((await connection.execute(TAKE, {"limit": BATCH})).all(), key=lambda row: row.id)
+            rows = sorted((await connection.execute(TAKE, {"limit": self._limit})).all(), key=lambda row: row.id)
             if rows:
                 await self._send(rows)
         telemetry.PUBLISHED.inc(len(rows))

@@ -90,8 +90,10 @@ class Worker:
     ) -> None:
         """Drain: stop taking, finish what is in hand, send back the rest, close."""
         self._stop.set()
-        await asyncio.gather(*self._loops)
-        await self._publisher.close()
+        try:
+            await asyncio.gather(*self._loops)
+        finally:
+            await self._publisher.close()
 
     async def check(self) -> None:
         """Raise `RuntimeError` with what is missing: a loop that ended, a consumer, the way to the broker."""

@@ -125,6 +125,28 @@ async def test_a_message_that_reaches_no_queue_leaves_the_outbox_as_it_was(rig: 
     assert await Relay(rig.engine, publisher).send_batch() == 2
 
 
+async def test_a_broker_too_slow_for_a_whole_batch_gets_smaller_ones(rig: Any, eventually: Any) -> None:
+    publisher, sizes = rig.publisher(), list[int]()
+
+    class Slow(Publisher):
+        async def ready(self) -> Any:
+            return await publisher.ready()
+
+        async def publish(self, *messages: Any) -> None:
+            sizes.append(len(messages))
+            if len(messages) > 150:
+                raise TimeoutError
+            await publisher.publish(*messages)
+
+    await rig.emit(*(uuid4() for _ in range(600)))
+    stop, sender = asyncio.Event(), Relay(rig.engine, Slow(rig.amqp_url, rig.topology))
+    running = asyncio.create_task(sender.run(stop))
+    await eventually(lambda: _is(rig.pending(), 0))
+    stop.set()
+    await running
+    assert sizes[:3] == [500, 250, 125]
+
+
 async def test_a_broker_that_is_away_fails_the_batch_and_holds_no_transaction(rig: Any) -> None:
     await rig.emit()
     away = Publisher("amqp://127.0.0.1:1/none", rig.topology)
