@@ -1,12 +1,12 @@
 """Tables: polls, their options, votes, results."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
-from chassis import idempotency, inbox, keys  # noqa: F401 - their tables live in this service's database too
-from chassis.db import Base, TenantRow
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, SmallInteger, Text, Uuid
+from chassis.db import NAMES, TenantRow
+from chassis.db import Base as ChassisBase
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, MetaData, SmallInteger, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -14,6 +14,28 @@ from voting.rules.terms import Rule, Status, Terms
 
 Moment = TIMESTAMP(timezone=True)
 POLL = ["polls.tenant_id", "polls.id"]
+
+
+class Base(ChassisBase):
+    """Voting's own table names: a process that loads two services, as a test run does, must not mix them."""
+
+    __abstract__ = True
+    metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMES)
+
+
+class Option(TenantRow, Base):
+    """One thing to choose; ballots name it by its number, 1 to n."""
+
+    __tablename__ = "options"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "poll_id"], POLL, ondelete="CASCADE"),
+        CheckConstraint("number >= 1", name="number"),
+    )
+
+    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    labels: Mapped[dict[str, str]]
+    descriptions: Mapped[dict[str, str]]
 
 
 class Poll(TenantRow, Base):
@@ -53,9 +75,7 @@ class Poll(TenantRow, Base):
     blank: Mapped[int | None]
     created_by: Mapped[UUID] = mapped_column(Uuid)
     changed_at: Mapped[datetime] = mapped_column(Moment)
-    options: Mapped[list["Option"]] = relationship(
-        lazy="selectin", cascade="all, delete-orphan", order_by="Option.number"
-    )
+    options: Mapped[list[Option]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by=Option.number)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it as it is
 
@@ -71,21 +91,6 @@ class Poll(TenantRow, Base):
             compared_with=tuple(Rule(rule) for rule in self.compared_with),
             max_choices=self.max_choices,
         )
-
-
-class Option(TenantRow, Base):
-    """One thing to choose; ballots name it by its number, 1 to n."""
-
-    __tablename__ = "options"
-    __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "poll_id"], POLL, ondelete="CASCADE"),
-        CheckConstraint("number >= 1", name="number"),
-    )
-
-    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    labels: Mapped[dict[str, str]]
-    descriptions: Mapped[dict[str, str]]
 
 
 class Vote(TenantRow, Base):
