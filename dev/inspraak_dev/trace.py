@@ -28,14 +28,15 @@ SUBJECT = "inspraak.poll_id"
 VOTE = "/api/v1/polls/{poll_id}/vote"
 MAILED_WITHIN = 30.0
 SEEN_WITHIN = 60.0  # services send their spans every five seconds, a busy machine adds to it
-STEPS = (  # service, the beginning of a span's name, what it is: all of them together are one vote's story
-    ("gateway", "PUT ", "the vote at the gateway"),
-    ("voting", "PUT ", "the vote in voting"),
-    ("voting", "POST /api/v1/polls/{poll_id}/close", "the poll's closing"),
-    ("voting", "send ", "the events leaving voting's outbox"),
-    ("notifications", "process ", "the events in notifications"),
-    ("notifications", "timer send_mail", "the mail"),
+STEPS = (  # the end of a span's name that tells a tree, then whose span of which name is in it, and what that is
+    ("/vote", "gateway", "PUT ", "the vote at the gateway"),
+    ("/vote", "voting", "PUT ", "the vote in voting"),
+    ("/close", "voting", "send ", "the closed poll's event leaving voting's outbox"),
+    ("/publish", "voting", "send ", "the published result's event leaving voting's outbox"),
+    ("/publish", "notifications", "process ", "that event in notifications"),
+    ("/publish", "notifications", "timer send_mail", "the mail"),
 )
+Step = tuple[str, str, str, str]
 ARROW = "⇢ "
 Tree = Mapping[str, Any]
 
@@ -117,18 +118,21 @@ async def wait_for_story(http: aiohttp.ClientSession, poll_id: str) -> Tree:
             missing = missing_steps(view["trees"])
             if not missing:
                 return view
-    told = ", ".join(what for _, _, what in missing)
+    told = ", ".join(what for *_, what in missing)
     raise StackError(f"after {SEEN_WITHIN:.0f} seconds there is no span yet of {told}")
 
 
-def missing_steps(trees: Sequence[Tree]) -> list[tuple[str, str, str]]:
-    """The steps of a vote's story that no span of these trees tells."""
-    seen = {(span["service"], span["name"]) for tree in trees for span in _spans(tree)}
-    return [
-        (service, name, what)
-        for service, name, what in STEPS
-        if not any(one == service and told.startswith(name) for one, told in seen)
-    ]
+def missing_steps(trees: Sequence[Tree]) -> list[Step]:
+    """The steps of a vote's story that these trees do not tell."""
+    told = [{(span["service"], span["name"]) for span in _spans(tree)} for tree in trees]
+    return [step for step in STEPS if not any(_tells(names, step) for names in told)]
+
+
+def _tells(names: set[tuple[str, str]], step: Step) -> bool:
+    about, service, beginning, _ = step
+    return any(name.endswith(about) for _, name in names) and any(
+        whose == service and name.startswith(beginning) for whose, name in names
+    )
 
 
 def _spans(tree: Tree) -> Iterator[Tree]:
