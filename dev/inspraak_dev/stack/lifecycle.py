@@ -1,10 +1,12 @@
 """Up and down: the order in which the platform starts and ends on one machine, and nothing half-started."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from inspraak_dev.errors import StackError
 from inspraak_dev.stack import probes, processes, provision
@@ -50,7 +52,7 @@ def up(stack: Stack, *, table: Table = TABLE, tell: Callable[[str], None] = say)
             for process, program in zip(table, programs, strict=True):
                 if not stack.state.running(process.name):
                     tell(f"starting {process.name}")
-                    _start(stack, process, table, [str(program), *process.command[1:]])
+                    _start(stack, process.name, [program, *process.command[1:]], _settings(stack, process, table))
             _wait_ready(stack, table)
         except BaseException:
             tell("that did not work: ending what was started")
@@ -81,6 +83,53 @@ def reset(stack: Stack, *, table: Table = TABLE) -> list[str]:
     return dropped
 
 
+# One process, for tests of faults
+
+
+def kill_process(stack: Stack, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+    """Send one process of ours a signal; with SIGKILL it is gone when this returns."""
+    running = stack.state.running(name)
+    if running is None:
+        raise StackError(f"{name} does not run")
+    processes.kill(running, number)
+
+
+def start_process(stack: Stack, name: str, *, role: str | None = None, table: Table = TABLE) -> None:
+    """Start one process as after a crash, in its own role or in another: `api` where the table says `all`."""
+    if stack.state.running(name):
+        return
+    process = _named(name, table)
+    arguments = (role,) if role else process.command[1:]
+    _start(stack, name, [process.program(), *arguments], _settings(stack, process, table))
+
+
+def start_beside(stack: Stack, name: str, role: str, *, table: Table = TABLE) -> str:
+    """Start another process of a service, `voting worker` beside `voting all`; gives the name that it runs under."""
+    process, beside = _named(name, table), f"{name}-{role}"
+    settings = _settings(stack, process, table) | {"INSPRAAK_PORT": str(stack.state.port(beside))}
+    _start(stack, beside, [process.program(), role], settings)
+    return beside
+
+
+def wait_process(stack: Stack, name: str, within: float = READY_WITHIN, *, table: Table = TABLE) -> None:
+    """Wait until one process, of the table or beside one of it, says that it is ready."""
+    ports = {process.name: process.ready_port(stack.state) for process in table}
+    port, deadline = ports.get(name) or stack.state.port(name), time.monotonic() + within
+    while said := probes.ready(HOST, port):
+        if not stack.state.running(name):
+            raise StackError(f"{name} ended while starting: {_words(stack, name)}")
+        if time.monotonic() > deadline:
+            raise StackError(f"{name} is not ready after {within:.0f} s: {said}{_words(stack, name)}")
+        time.sleep(POLL)
+
+
+def _named(name: str, table: Table) -> Process:
+    for process in table:
+        if process.name == name:
+            return process
+    raise StackError(f"no process is called {name}: there are {', '.join(process.name for process in table)}")
+
+
 def describe(stack: Stack) -> str:
     """`ready` and the addresses that a person opens in a browser."""
     ports = stack.state.ports
@@ -105,11 +154,11 @@ def _all_ready(stack: Stack, table: Table) -> bool:
 
 
 def _choose_public_port(stack: Stack, table: Table) -> None:
-    """The public port is the one that people type, so that it is never changed silently."""
+    """The public port is the one that people type, so that it is never changed silently; 0 asks for any free one."""
     named = os.environ.get("INSPRAAK_HTTP_PORT", "")
     if named and not named.isdecimal():
         raise StackError(f"INSPRAAK_HTTP_PORT is {named!r}: a port is a number")
-    wanted = int(named or stack.state.ports.get(PUBLIC_PORT, DEFAULT_PUBLIC_PORT))
+    wanted = int(named or stack.state.ports.get(PUBLIC_PORT, DEFAULT_PUBLIC_PORT)) or stack.state.port(PUBLIC_PORT)
     owners = [process.name for process in table if PUBLIC_PORT in process.port_names().values()]
     if any(stack.state.running(name) for name in owners):
         return
@@ -156,15 +205,18 @@ def _migrate(stack: Stack, process: Process, table: Table, urls: dict[str, str])
         raise StackError(f"{process.name} migrate failed:\n    {last}")
 
 
-def _start(stack: Stack, process: Process, table: Table, command: list[str]) -> None:
-    settings = settings_of(process, table, stack.state, stack.urls())
-    folder = stack.place.data(process.name)
+def _settings(stack: Stack, process: Process, table: Table) -> dict[str, str]:
+    return settings_of(process, table, stack.state, stack.urls())
+
+
+def _start(stack: Stack, name: str, command: list[str | Path], settings: dict[str, str]) -> None:
+    folder = stack.place.data(name)
     folder.mkdir(mode=0o700, exist_ok=True)
-    stack.place.rotate(process.name)
-    stack.state.processes[process.name] = processes.spawn(
+    stack.place.rotate(name)
+    stack.state.processes[name] = processes.spawn(
         command,
         environment={**settings, processes.MARK: str(stack.place.folder)},
-        log=stack.place.log(process.name),
+        log=stack.place.log(name),
         user=None,
         folder=folder,
     )
@@ -180,16 +232,16 @@ def _wait_ready(stack: Stack, table: Table) -> None:
             if not said:
                 waiting.remove(process)
             elif not stack.state.running(process.name):
-                raise StackError(f"{process.name} ended while starting: {_words(stack, process)}")
+                raise StackError(f"{process.name} ended while starting: {_words(stack, process.name)}")
             elif time.monotonic() > deadline:
                 raise StackError(
-                    f"{process.name} is not ready after {READY_WITHIN:.0f} s: {said}{_words(stack, process)}"
+                    f"{process.name} is not ready after {READY_WITHIN:.0f} s: {said}{_words(stack, process.name)}"
                 )
         time.sleep(POLL)
 
 
-def _words(stack: Stack, process: Process) -> str:
-    log = stack.place.log(process.name)
+def _words(stack: Stack, name: str) -> str:
+    log = stack.place.log(name)
     return f"the end of {log}:{processes.last_words(log)}"
 
 
