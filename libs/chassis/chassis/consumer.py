@@ -57,7 +57,7 @@ class Consumer:
         """`handle` gives the outcome of a body or raises; `prefetch` is how many are handled at once."""
         self._url, self._topology, self._handle, self._publisher = url, wanted, handle, publisher
         self._prefetch, self._database_answers, self._grace = prefetch, database_answers, grace
-        self._in_flight: dict[asyncio.Task[None], AbstractIncomingMessage] = {}
+        self._in_flight = set[asyncio.Task[None]]()
         self._lost, self._fresh = asyncio.Event(), asyncio.Event()
         self._draining = False
         self.declared = 1 if wanted.consumes else 0
@@ -172,8 +172,8 @@ class Consumer:
             await message.nack(requeue=True)
             return
         task = asyncio.create_task(self._take(message))
-        self._in_flight[task] = message
-        task.add_done_callback(lambda done: self._in_flight.pop(done, None))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
         try:

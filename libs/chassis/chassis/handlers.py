@@ -3,6 +3,9 @@
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from errno import errorcode
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, TypeVar
 
 from contracts.base import Event
@@ -14,6 +17,7 @@ from chassis import inbox
 from chassis.db import tenant_session
 from chassis.errors import constraint_of
 from chassis.events import Received, Undecodable, UnknownType, decode, what_is_wrong
+from chassis.mail import MailError
 from chassis.refusals import Refused
 
 POSITIONAL = ("event", "session", "now")
@@ -88,14 +92,24 @@ def cannot_heal(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """What went wrong, for headers, tables and logs; never with the values that it went wrong for."""
+    """What went wrong and where, for headers, tables and logs.
+
+    Only texts of ours: another's may hold what it went wrong for, an address or a sentence of a person.
+    """
     match error:
         case ValidationError():
             detail = what_is_wrong(error)
         case DBAPIError():
             detail = constraint_of(error) or f"SQLSTATE {getattr(error.orig, 'sqlstate', None)}"
-        case Refused() | Undecodable() | UnknownType():
+        case Refused() | Undecodable() | UnknownType() | MailError():
             detail = str(error.args[0])
+        case OSError(errno=int(number)):
+            detail = errorcode.get(number, str(number))
         case _:
-            detail = str(error)
+            detail = _where(error)
     return f"{type(error).__name__}: {detail}"[:300]
+
+
+def _where(error: BaseException) -> str:
+    frames = extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"

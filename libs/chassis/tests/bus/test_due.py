@@ -1,4 +1,5 @@
 import asyncio
+import errno
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -112,7 +113,7 @@ async def test_a_timer_that_fails_is_put_off_longer_each_time_then_parked_where_
     async def close(subject: UUID, session: AsyncSession, _now: datetime) -> None:
         await rig.record(session, subject)
         if broken:
-            raise OSError("no")
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "anna@example.org")
 
     await set_timer(rig, subject, NOON)
     now = NOON
@@ -124,9 +125,12 @@ async def test_a_timer_that_fails_is_put_off_longer_each_time_then_parked_where_
     assert waits[:4] == [2 * SECOND, 4 * SECOND, 8 * SECOND, 16 * SECOND]
     assert max(waits) == timedelta(minutes=10)
     assert await rig.effects() == []
-    assert await timers_left(rig) == [(subject, "parked", ATTEMPTS, "OSError: no")]
+    assert await timers_left(rig) == [(subject, "parked", ATTEMPTS, "ConnectionRefusedError: ECONNREFUSED")]
     assert not await timers.run_next(rig.sessions, now + timedelta(days=1))
-    assert f"timer close of {subject}: OSError: no ({ATTEMPTS} attempts)" in await rig.worker().parked()
+    assert (
+        f"timer close of {subject}: ConnectionRefusedError: ECONNREFUSED ({ATTEMPTS} attempts)"
+        in await rig.worker().parked()
+    )
     broken = False
     assert await rig.worker().replay() == [f"timer close of {subject} waits again"]
     assert await run_all(rig, timers, datetime.now(UTC)) == 1

@@ -111,23 +111,6 @@ async def test_links_lead_from_a_request_over_its_event_to_what_its_handler_does
         assert span.attributes == common | operation | {"messaging.destination.name": destination}
 
 
-async def test_a_timer_links_to_where_it_was_set(rig: Any, spans: InMemorySpanExporter) -> None:
-    timers = Timers()
-
-    @timers("close")
-    async def close(subject: UUID, session: AsyncSession, _now: datetime) -> None:
-        await rig.record(session, subject)
-
-    with telemetry._tracer.start_as_current_span("request") as request:
-        async with rig.session() as session:
-            await at(session, "close", subject=uuid4(), when=datetime.now(UTC))
-    assert await timers.run_next(rig.sessions, datetime.now(UTC))
-    timer = spans.get_finished_spans()[-1]
-    assert timer.name == "timer close"
-    assert [link.context.trace_id for link in timer.links] == [request.get_span_context().trace_id]
-    assert trace_of(timer) != request.get_span_context().trace_id
-
-
 async def test_a_failing_effect_names_its_error_in_its_span_and_nothing_that_a_person_wrote(
     rig: Any, spans: InMemorySpanExporter
 ) -> None:
