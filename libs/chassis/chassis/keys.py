@@ -30,8 +30,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chassis.db import Base, TenantRow, tenant_of
-from chassis.settings import key_bytes
+from chassis.db import Base, TenantRow, create_engine, tenant_of
+from chassis.settings import Settings, key_bytes
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -40,6 +40,7 @@ CACHE_SIZE = 10_000
 CACHE_SECONDS = 300.0
 BATCH = 500
 FRESH = "keys_created_here"
+HAS_KEYS = text("select to_regclass('data_keys') is not null")  # not every service keeps keys
 
 Name = tuple[UUID, str, str]  # tenant, purpose, subject
 
@@ -116,6 +117,9 @@ class Keyring:
             DestroyedKeyError: it existed once; a destroyed key is never made anew.
         """
         name = _name(session, purpose, subject)
+        known = self._cache.get(name)
+        if known is not None:
+            return known
         key = os.urandom(KEY_BYTES)
         row = dict(zip(("tenant_id", "purpose", "subject"), name, strict=True))
         row |= {"kek_version": self.version, "wrapped": self._wrap(key, name)}
@@ -186,6 +190,8 @@ class Keyring:
         while True:
             async with engine.begin() as connection:
                 await _must_see_all_rows(connection)
+                if not (await connection.execute(HAS_KEYS)).scalar_one():
+                    return 0
                 done = await self._rewrap_some(connection, batch)
             if done == 0:
                 return total
@@ -225,6 +231,15 @@ class Keyring:
         if kek is None:
             raise MissingMasterKeyError(f"a key is wrapped by master key {row.kek_version}, which is not configured")
         return _decrypt(kek, row.wrapped, _associated(name, row.kek_version))
+
+
+async def rewrap_keys(settings: Settings) -> int:
+    """What `<service> rewrap-keys` does, as the role that owns the tables; returns how many keys it wrapped anew."""
+    engine = create_engine(settings.required("migration_database_url"), pool=1)
+    try:
+        return await Keyring.from_settings(settings).rewrap(engine)
+    finally:
+        await engine.dispose()
 
 
 class _Cache:

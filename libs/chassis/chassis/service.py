@@ -30,7 +30,7 @@ from chassis.due import Timers
 from chassis.entrance import App, Entrance
 from chassis.handlers import Handlers
 from chassis.health import Check, health_routes, schema_is_at
-from chassis.keys import Keyring
+from chassis.keys import Keyring, rewrap_keys
 from chassis.refusals import Refused
 from chassis.settings import Settings
 from chassis.worker import Republish, Worker
@@ -178,6 +178,8 @@ class Service:
         sub = commands.add_parser("replay", help="send parked messages back to this service's queue")
         sub.add_argument("--id", help="only this message; all without it")
         sub.set_defaults(run=lambda parsed: self._with_worker(lambda worker: worker.replay(parsed.id)))
+        sub = commands.add_parser("rewrap-keys", help="wrap this service's keys with the current master key")
+        sub.set_defaults(run=lambda _: self._rewrap_keys())
         if self.republish:
             sub = commands.add_parser("republish", help="send the current state again, for a consumer that joins late")
             sub.add_argument("--to", required=True, help="the queue to send to, for example notifications")
@@ -203,6 +205,11 @@ class Service:
         login_role = make_url(settings.required("database_url")).username
         owner_url = settings.required("migration_database_url")
         migrations.upgrade(self.migrations_folder, owner_url, login_role=str(login_role))
+        return 0
+
+    def _rewrap_keys(self) -> int:
+        count = asyncio.run(rewrap_keys(self.settings_type()))
+        sys.stdout.write(f"{count} keys are wrapped anew\n")
         return 0
 
     def _with_worker(self, act: Callable[[Worker], Any]) -> int:

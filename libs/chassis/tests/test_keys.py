@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,12 +15,13 @@ from chassis.keys import (
     Keyring,
     MissingKeyError,
     MissingMasterKeyError,
+    rewrap_keys,
 )
 from chassis.settings import Settings
 from chassis.testing import Database
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import PostgresDsn, SecretStr
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -33,6 +35,7 @@ class Store:
     sessions: async_sessionmaker[AsyncSession]
     engine: AsyncEngine
     owner: AsyncEngine
+    database: Database
 
     def of(self, tenant: UUID = LEUVEN) -> AbstractAsyncContextManager[AsyncSession]:
         return tenant_session(self.sessions, tenant)
@@ -42,7 +45,7 @@ class Store:
 async def store(tables: Callable[..., Awaitable[Database]]) -> AsyncIterator[Store]:
     database = await tables(DataKey)
     engine, owner = create_engine(database.url, pool=5), create_engine(database.owner_url, pool=5)
-    yield Store(session_maker(engine), engine, owner)
+    yield Store(session_maker(engine), engine, owner, database)
     await engine.dispose()
     await owner.dispose()
 
@@ -105,6 +108,17 @@ async def test_two_requests_that_make_the_same_key_at_once_get_the_same_key(stor
             return await Keyring(OLD).create(session, "codes")
 
     assert len(set(await asyncio.gather(*(make() for _ in range(5))))) == 1
+
+
+async def test_asking_again_for_a_key_that_is_there_asks_the_database_for_nothing(store: Store) -> None:
+    keyring = Keyring(OLD)
+    async with store.of() as session:
+        await keyring.create(session, "codes")
+    async with store.of() as session:
+        key = await keyring.get(session, "codes")
+    async with store.of() as session:
+        assert await keyring.create(session, "codes") == key
+        assert not session.in_transaction()
 
 
 async def test_a_key_made_in_a_transaction_that_rolled_back_is_not_remembered(store: Store) -> None:
@@ -193,6 +207,18 @@ async def test_keys_survive_the_rotation_of_the_master_key(store: Store) -> None
         async with store.of(tenant) as session:
             if (tenant, subject) != (LEUVEN, "6"):
                 assert await Keyring(NEW).get(session, "poll", subject) == key
+
+
+async def test_the_command_rewraps_with_the_settings_keys_and_has_nothing_to_do_where_there_are_none(
+    tables: Callable[..., Awaitable[Database]], store: Store
+) -> None:
+    async with store.of() as session:
+        await Keyring(OLD).create(session, "codes")
+    old, new = (SecretStr(base64.urlsafe_b64encode(key).decode()) for key in (OLD, NEW))
+    for database, count in ((store.database, 1), (store.database, 0), (await tables(), 0)):
+        url = PostgresDsn(database.owner_url)
+        settings = Settings(environment="test", migration_database_url=url, master_key=new, old_master_keys=(old,))
+        assert await rewrap_keys(settings) == count
 
 
 async def test_rewrapping_without_the_old_master_key_changes_nothing(store: Store) -> None:
