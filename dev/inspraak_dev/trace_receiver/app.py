@@ -169,15 +169,16 @@ def _has(span: Span, attribute: str) -> bool:
 
 
 def _subjects(shown: view.View) -> list[tuple[str, Any]]:
-    """What the traces of a view are about."""
+    """What the traces of a view are about: the ids among our own attributes."""
     spans = [span for segment, _ in shown for span in segment.trace.spans.values()]
-    return [(key, value) for span in spans for key, value in span.attributes.items() if key.startswith(INDEXED)]
+    pairs = [pair for span in spans for pair in span.attributes.items()]
+    return [(key, value) for key, value in pairs if key.startswith(INDEXED) and key.endswith("_id")]
 
 
 def _summary(trace: Trace) -> dict[str, Any]:
     return {
         "trace_id": trace.trace_id,
-        "name": trace.root.name,
+        "name": trace.title,
         "services": trace.services,
         "spans": len(trace.spans),
         "start": trace.root.started.isoformat(),

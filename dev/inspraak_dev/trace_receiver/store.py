@@ -42,6 +42,13 @@ class Trace:
         return min(roots or self.spans.values(), key=lambda span: span.start)
 
     @property
+    def title(self) -> str:
+        """What the trace is called: the gateway knows only where a request goes, the service it goes to knows what."""
+        root = self.root
+        inner = [span for span in self.spans.values() if span.parent_id == root.span_id and span.kind == "server"]
+        return inner[0].name if root.kind == "server" and len(inner) == 1 else root.name
+
+    @property
     def services(self) -> list[str]:
         """Who took part, in the order in which they did."""
         return list(dict.fromkeys(span.service for span in sorted(self.spans.values(), key=lambda span: span.start)))
