@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -72,6 +73,15 @@ def stack(servers: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     made = Stack(f"tiny-{uuid4().hex[:8]}")
     yield made
     lifecycle.reset(made)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users reach, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="inspraak-test-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture

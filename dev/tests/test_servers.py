@@ -190,16 +190,14 @@ def can_run(python: str, environment: dict[str, str]) -> bool:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
-def test_a_missing_server_is_told_with_the_line_to_run_by_who_is_not_root(tmp_path: Path) -> None:
-    tools = tmp_path / "tools"
+def test_a_missing_server_is_told_with_the_line_to_run_by_who_is_not_root(open_folder: Path) -> None:
+    tools, data = open_folder / "tools", open_folder / "data"
     tools.mkdir()
     for name in ("apt-get", "sh", "env"):
         (tools / name).symlink_to(str(shutil.which(name)))
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    (tmp_path / "data").mkdir(mode=0o777)
-    (tmp_path / "data").chmod(0o777)
-    environment = {"PATH": str(tools), "INSPRAAK_DATA_FOLDER": str(tmp_path / "data"), "HOME": str(tmp_path)}
+    data.mkdir()
+    data.chmod(0o777)
+    environment = {"PATH": str(tools), "INSPRAAK_DATA_FOLDER": str(data), "HOME": str(open_folder)}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     python = next((one for one in (sys.executable, "/usr/bin/python3") if can_run(one, environment)), None)
     if python is None:
@@ -209,7 +207,7 @@ def test_a_missing_server_is_told_with_the_line_to_run_by_who_is_not_root(tmp_pa
     assert ran.returncode == 1, ran.stderr
     assert "missing programs (redis-server); run this once, then try again:" in ran.stderr
     assert "sudo " in ran.stderr
-    assert list((tmp_path / "data").glob("*/*/state.json")) == []
+    assert list(data.glob("*/*/state.json")) == []
 
 
 def test_every_server_is_found_where_debian_puts_it() -> None:

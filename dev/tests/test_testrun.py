@@ -29,14 +29,12 @@ def test_one():
 
 
 @pytest.fixture
-def environment(servers: Servers, tmp_path: Path) -> dict[str, str]:
+def environment(servers: Servers, tmp_path: Path, open_folder: Path) -> dict[str, str]:
     """Two addresses given, so that only Redis is started, the fastest; data in a folder of the test's own."""
-    base = Path("/var/tmp") if os.geteuid() == 0 else tmp_path  # noqa: S108 - the servers' users must reach it
     kept = {name: value for name, value in os.environ.items() if name not in ADDRESSES.values()}
     kept.pop("PYTEST_XDIST_WORKER", None)
-    folder = base / f"inspraak-test-{os.getpid()}-{tmp_path.name}"
     kept |= {"INSPRAAK_POSTGRES_URL": servers.postgres_url, "INSPRAAK_AMQP_URL": servers.amqp_url}
-    return kept | {"SEEN": str(tmp_path / "seen"), "INSPRAAK_DATA_FOLDER": str(folder)}
+    return kept | {"SEEN": str(tmp_path / "seen"), "INSPRAAK_DATA_FOLDER": str(open_folder)}
 
 
 def started(environment: dict[str, str], tmp_path: Path, body: str) -> "subprocess.Popen[str]":
