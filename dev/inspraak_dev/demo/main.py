@@ -63,13 +63,17 @@ class Demo:
 
     async def prepare(self, client: Client) -> str:
         """Make the government, its official and the operator if they are not there; the official's access token."""
-        self._register(world.PLATFORM)
-        self._register(world.GOVERNMENT)
-        await self._wait_until_known(client)
+        self.register_governments()
+        await self.wait_until_known(client)
         self._command("identity", "create-operator", world.OPERATOR)
         return await client.sign_in(world.OFFICIAL)
 
-    async def _wait_until_known(self, client: Client) -> None:
+    def register_governments(self) -> None:
+        """The platform's own realm and the demonstration's government, if they are not there."""
+        self._register(world.PLATFORM)
+        self._register(world.GOVERNMENT)
+
+    async def wait_until_known(self, client: Client) -> None:
         """A new government is live in seconds: its host reaches the gateway, its event reaches identity."""
         deadline = time.monotonic() + KNOWN_WITHIN
         grant = ("grant", "--tenant", world.SLUG, "--email", world.OFFICIAL, "--role", "administrator")
