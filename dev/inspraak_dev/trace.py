@@ -156,7 +156,7 @@ def _rows(tree: Tree, before: str = "", arrow: str = "") -> Iterator[tuple[str, 
     for index, span in enumerate(spans):
         begins = before + (arrow if index == 0 else " " * len(arrow))
         failed = f" ✗ {span['error'] or 'failed'}" if span["error"] is not None else ""
-        name = f"{begins}{_branch(spans, index)}{span['name']}{failed}"
+        name = f"{begins}{_branch(spans, index)}{span['label']}{failed}"
         yield name, span["service"], duration(span["milliseconds"]), later if arrow and index == 0 else ""
         inside = before + " " * len(arrow) + _rails(spans, index, 1)
         for below in tree["linked"]:

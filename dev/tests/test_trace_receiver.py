@@ -129,6 +129,10 @@ async def test_links_are_followed_from_the_fact_to_its_consequences_and_back(
     assert names(failed) == (["process notifications"], [])
     assert failed["spans"][0]["error"] == "ConnectionError"
     assert names(handled) == (["process notifications"], [(["send events"], [])])
+    assert [send["spans"][0]["label"], failed["spans"][0]["label"]] == [
+        "send events voting.poll_closed.v1",
+        "process notifications voting.poll_closed.v1",
+    ]
     assert {below["hangs_from"] for below in tree["linked"]} == {tree["spans"][0]["span_id"]}
     for start in (send, handled, handled["linked"][0]):
         again = await running.get(f"/api/traces/{start['trace_id']}", follow="links")

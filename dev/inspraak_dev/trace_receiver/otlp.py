@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 MEDIA_TYPE = "application/x-protobuf"
 LARGEST_BODY = 32 * 1024 * 1024
+ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 KINDS = {0: "unspecified", 1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 ACCEPTED = ExportTraceServiceResponse().SerializeToString()
 
@@ -51,6 +52,11 @@ class Span:
     attributes: dict[str, Value]
     events: tuple[tuple[str, int], ...]
     links: tuple[Link, ...]
+
+    @property
+    def label(self) -> str:
+        """The name, and for a message the event that it carries: semantic conventions keep it out of the name."""
+        return f"{self.name} {self.attributes.get(ROUTING_KEY) or ''}".rstrip()
 
     @property
     def milliseconds(self) -> float:

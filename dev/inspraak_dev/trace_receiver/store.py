@@ -46,7 +46,7 @@ class Trace:
         """What the trace is called: the gateway knows only where a request goes, the service it goes to knows what."""
         root = self.root
         inner = [span for span in self.spans.values() if span.parent_id == root.span_id and span.kind == "server"]
-        return inner[0].name if root.kind == "server" and len(inner) == 1 else root.name
+        return inner[0].name if root.kind == "server" and len(inner) == 1 else root.label
 
     @property
     def services(self) -> list[str]:

@@ -175,6 +175,7 @@ def span_as_json(span: Span) -> dict[str, Any]:
         "span_id": span.span_id,
         "parent_id": span.parent_id or None,
         "name": span.name,
+        "label": span.label,
         "service": span.service,
         "kind": span.kind,
         "start": span.started.isoformat(),
