@@ -21,7 +21,7 @@ from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
-from starlette.routing import BaseRoute
+from starlette.routing import Route
 
 from chassis import errors, migrations, telemetry
 from chassis.auth import TokenVerifier
@@ -30,6 +30,7 @@ from chassis.due import Timers
 from chassis.entrance import App, Entrance
 from chassis.handlers import Handlers
 from chassis.health import Check, health_routes, schema_is_at
+from chassis.hot import ShortWay
 from chassis.keys import Keyring, rewrap_keys
 from chassis.refusals import Refused
 from chassis.settings import Settings
@@ -71,7 +72,7 @@ class Service:
         *,
         settings: type[Settings] = Settings,
         routers: Sequence[APIRouter] = (),
-        hot_routes: Sequence[BaseRoute] = (),
+        hot_routes: Sequence[Route] = (),
         handlers: Handlers | None = None,
         timers: Timers | None = None,
         constraints: Mapping[str, tuple[int, str]] | None = None,
@@ -79,7 +80,7 @@ class Service:
         republish: Republish | None = None,
         running: Extra | None = None,
     ) -> None:
-        """`hot_routes` are plain Starlette routes tried before FastAPI's; `running` wraps the time a process serves."""
+        """`hot_routes` also take a short way (`chassis.hot`); `running` wraps the time that a process serves."""
         self.name = name
         self.settings_type = settings
         self.routers = routers
@@ -136,10 +137,10 @@ class Service:
         errors.install(api, self.constraints)
         api.router.routes.extend(health_routes(self._checks(held, worker)))
         if serve:
-            api.router.routes.extend(self.hot_routes)
             for router in self.routers:
                 api.include_router(router)
-        return Entrance(api, service=self.name, key=settings.internal_key.get_secret_value())  # type: ignore[arg-type]
+        served = ShortWay(api, self.hot_routes if serve else ())
+        return Entrance(served, service=self.name, key=settings.internal_key.get_secret_value())
 
     def _checks(self, held: Resources, worker: Worker | None) -> dict[str, Check]:
         checks: dict[str, Check] = {"database": schema_is_at(held.engine, migrations.head_of(self.migrations_folder))}

@@ -72,10 +72,10 @@ def of_fastapi(settings: Settings) -> TelemetryConfig:
     Validation errors and stack traces may hold what a person wrote, so its log records stay off.
     """
     traced = settings.otlp_url is not None
-    return {"tracing": traced, "logs": False, "operation_spans": False, "metrics": False, "exclude": _untraced}
+    return {"tracing": traced, "logs": False, "operation_spans": False, "metrics": False, "exclude": untraced}
 
 
-def _untraced(scope: MutableMapping[str, Any]) -> bool:
+def untraced(scope: MutableMapping[str, Any]) -> bool:
     """Whether the gateway, which decides, has not sampled this request (W3C Trace Context: the last bit of flags)."""
     for name, value in scope["headers"]:
         if name == b"traceparent":
@@ -97,3 +97,11 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int 
         for key, value in attributes.items():
             current.set_attribute(f"inspraak.{key}", value)
         yield current
+
+
+def about(**attributes: object) -> None:
+    """Say what the span that is under way is about, by ids: `about(poll_id=…)`; nothing outside a recorded trace."""
+    current = trace.get_current_span()
+    if current.is_recording():
+        for key, value in attributes.items():
+            current.set_attribute(f"inspraak.{key}", str(value))
