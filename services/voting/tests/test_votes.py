@@ -35,6 +35,17 @@ async def test_a_vote_can_be_changed_and_withdrawn_until_the_poll_closes(town: A
     assert (await own(voter, poll_id)).json["choices"] == [3]
 
 
+async def test_a_vote_that_somebody_traces_is_cast_like_any_other(town: Any) -> None:
+    poll_id, voter = await town.announced(), town.voter()
+    path, traced = f"/api/v1/polls/{poll_id}/vote", f"00-{'1' * 32}-{'2' * 16}-01"
+    cast = await voter("PUT", path, {"choices": [2]}, traceparent=traced)
+    assert (cast.status, cast.json) == (200, {"voted": True, "choices": [2]})
+    refused = [await voter("PUT", path, {"choices": [9]}, **more) for more in ({"traceparent": traced}, {})]
+    assert refused[0].status == 409
+    assert refused[0].body == refused[1].body
+    assert (await own(voter, poll_id)).json["choices"] == [2]
+
+
 async def test_a_blank_vote_is_a_vote(town: Any) -> None:
     poll_id, voter = await town.announced(), town.voter()
     assert (await town.vote(poll_id, voter=voter)).json == {"voted": True, "choices": []}

@@ -7,7 +7,7 @@ from uuid import UUID
 from chassis.db import NAMES, TenantRow
 from chassis.db import Base as ChassisBase
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, MetaData, SmallInteger, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from voting.rules.terms import Rule, Status, Terms
@@ -62,7 +62,7 @@ class Poll(TenantRow, Base):
     version: Mapped[int] = mapped_column()
     status: Mapped[str] = mapped_column(Text)
     titles: Mapped[dict[str, str]]
-    questions: Mapped[dict[str, str] | None]
+    questions: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     descriptions: Mapped[dict[str, str]]
     rule: Mapped[str] = mapped_column(Text)
     compared_with: Mapped[list[str]] = mapped_column(ARRAY(Text))

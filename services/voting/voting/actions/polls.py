@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from chassis import due
+from chassis import due, telemetry
 from chassis.clock import uuid7
 from chassis.db import tenant_of, tenant_session
 from chassis.keys import Keyring
@@ -214,6 +214,7 @@ def _keyring(session: AsyncSession) -> Keyring:
 
 
 async def _tell(session: AsyncSession, poll: Poll, event: type[events.PollState], now: datetime, **more: Any) -> None:
+    telemetry.about(poll_id=poll.id)
     poll.changed_at = now
     await session.flush()  # the new version exists before the event that carries it
     emit(session, event(**state(poll), **more), sequence=poll.version, now=now)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
+from chassis import telemetry
 from chassis.auth import Actor, check_level
 from chassis.batch import Batcher
 from chassis.db import tenant_session
@@ -99,6 +100,7 @@ class BallotBox:
 
     async def _cast(self, person: Actor, poll_id: UUID, choices: object) -> Ballot:
         tenant = person.tenant_id
+        telemetry.about(poll_id=poll_id)
         known = self._known.get((tenant, poll_id))
         key = self._keyring.cached(tenant, KEY, poll_id)
         if known is None or key is None:

@@ -1,4 +1,4 @@
-"""One's own vote. Casting is the hot path: a plain route, so that no request pays for solving dependencies."""
+"""One's own vote. Casting is the hot path: a plain function, which solves no dependencies and reads its own body."""
 
 from typing import Any
 from uuid import UUID
@@ -71,7 +71,7 @@ def _problem_of(body: Any) -> dict[str, str] | None:
     return None
 
 
-# The same function twice: first in line without FastAPI, and again so that the OpenAPI document tells of it.
+# The same function twice: by the short way, and by FastAPI for traced requests and for the OpenAPI document.
 hot_routes = [Route(PATH, put_vote, methods=["PUT"])]
 router.add_api_route(
     PATH,
