@@ -69,9 +69,8 @@ class Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, or say at once that there are too many."""
-        super().connection_made(
-            cast("asyncio.Transport", Gathered(transport, self.loop))
-        )  # all of it that uvicorn uses
+        gathered = Gathered(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", gathered))  # it has all of one that uvicorn uses
         self.head_size = 0
         self.head_since: float | None = None
         if len(self.connections) > self.most_connections:

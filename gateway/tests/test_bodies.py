@@ -1,0 +1,67 @@
+"""Requests' bodies: framed, streamed, capped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+VOTE = "/api/v1/polls/0196b1f2-0000-7000-8000-000000000001/vote"
+BALLOT = b'{"choices":[1]}'
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+async def test_a_body_over_the_cap_is_refused_before_any_of_it_is_read(world: Any) -> None:
+    answer = await world.ask("POST", "/api/v1/sign-in", data=b"x" * 5000)
+    assert (answer.status, answer.code, answer.json["body_cap"]) == (413, "too_large", 4096)
+    assert "sign-in" not in "".join(got.path for got in world.peers["identity"].got)
+
+
+@pytest.mark.parametrize("size", [5_000, 3_000_000])
+async def test_a_body_of_unknown_length_is_cut_at_the_cap(world: Any, size: int) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(size // 1000):
+            yield b"x" * 1000
+
+    answer = await world.ask("POST", "/api/v1/sign-in", data=pieces())
+    assert (answer.status, answer.code) == (413, "too_large")
+    assert "sign-in" not in "".join(got.path for got in world.peers["identity"].got)
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_large_body_goes_on_while_it_comes_in(world: Any, chunked: bool) -> None:
+    body = bytes(range(256)) * 2048
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 50_000):
+            yield body[start : start + 50_000]
+
+    answer = await world.ask("POST", "/api/v1/polls", headers=world.bearer(), data=pieces() if chunked else body)
+    assert answer.status == 200
+    got = world.peers["voting"].got[-1]
+    assert got.body == body
+    assert (got.header("transfer-encoding") == "chunked") is chunked
+
+
+async def test_a_large_body_over_the_cap_never_looks_whole_to_the_service(world: Any) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b"x" * 50_000
+
+    answer = await world.ask("POST", "/api/v1/polls", headers=world.bearer(), data=pieces())
+    assert (answer.status, answer.code) == (413, "too_large")
+    assert not world.peers["voting"].got
+
+
+async def test_a_client_that_waits_for_100_continue_gets_it_or_the_refusal(world: Any) -> None:
+    head = (
+        b"POST /api/v1/sign-in HTTP/1.1\r\nhost: leuven.localhost\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.running.public_port)
+    writer.write(head % 2)
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
+    writer.write(b"{}")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await writer.wait_closed()
+    assert (await world.raw(head % 9_000_000)).startswith(b"HTTP/1.1 413")
