@@ -55,7 +55,7 @@ async def _answer(request: Request, handler: Handler) -> Response:
     except GatewayError as error:
         logger.warning("no page, since the government is not known: %s", error)
         return failures.without_government(request, error)
-    visit = Visit(web, request, government, language("en"), utc_now(), request.state.client)
+    visit = Visit(web, request, tenant, government, language("en"), utc_now(), request.state.client)
     asked = request.path_params.get("locale")
     available = web.languages(government)
     visit.lang = language(asked if asked in available else preferred(request, available))

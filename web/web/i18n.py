@@ -65,7 +65,7 @@ class Language:
 
     def name_of(self, tag: str) -> str:
         """Another language's name in this one: "Frans"."""
-        return self.babel.get_language_name(tag) or tag
+        return BabelLocale(tag).get_language_name(self.tag) or tag
 
     @property
     def name(self) -> str:

@@ -27,7 +27,7 @@ LUMINANCE: dict[str, tuple[float, float]] = {  # step: (light, dark)
 }
 BLACK: Channels = (0, 0, 0)
 WHITE: Channels = (255, 255, 255)
-HALVINGS = 24  # more than 8 bits a channel can show
+HALVINGS = 16  # more than 8 bits a channel can show
 DARKEST_WITH_ROOM_BELOW = 20.0  # L*, of a button with a white label
 LIGHTEST_WITH_ROOM_ABOVE = 80.0  # L*, of a button with a black label
 PRESS = 8.0  # L* that a button moves when pointed at, and again when pressed

@@ -23,7 +23,7 @@ SEALED_SECONDS = 90 * 86_400  # as long as identity keeps an idle session; the c
 MARGIN_SECONDS = 30  # a token with less left than this is exchanged first
 REMEMBER_SECONDS = 900.0
 REMEMBERED = 20_000
-ENDED = frozenset({400, 401, 403, 404, 409, 410, 422})
+ENDED = frozenset({401, 422})  # no session has this refresh token any more; no token looks like this
 
 
 class SessionEndedError(Exception):
@@ -99,7 +99,7 @@ class Sessions:
                 raise UnavailableError(str(refusal)) from refusal
 
     async def _exchanged(self, session: Session, caller: Caller) -> Session:
-        key = hashlib.sha256(session.refresh_token.encode()).digest()
+        key = hashlib.sha256(f"{caller.tenant} {session.refresh_token}".encode()).digest()
         self._forget_old()
         known = self._exchanges.get(key)
         if known is None:

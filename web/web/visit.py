@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -46,6 +47,7 @@ class Visit:
 
     web: "Web"
     request: Request
+    tenant: UUID  # as the gateway says; whatever is asked or sealed is for this one
     government: api.Government
     lang: Language
     now: datetime
@@ -65,16 +67,16 @@ class Visit:
     @property
     def caller(self) -> Caller:
         token = self.session.access_token if self.session and not self.session_unknown else None
-        return Caller(str(self.government.government_id), self.client, token)
+        return Caller(str(self.tenant), self.client, token)
 
     @property
     def anonymous(self) -> Caller:
         """The same visitor, asking in nobody's name."""
-        return Caller(str(self.government.government_id), self.client)
+        return Caller(str(self.tenant), self.client)
 
     async def open_session(self) -> None:
         """Find out who asks; a session that was refreshed, or is over, changes the cookie."""
-        found = self.web.sessions.read(self.government.government_id, self.request.cookies.get(COOKIE))
+        found = self.web.sessions.read(self.tenant, self.request.cookies.get(COOKIE))
         if found is not None:
             await self._refresh(found, force=False)
 
@@ -94,7 +96,7 @@ class Visit:
     def keep_session(self, session: Session) -> None:
         """Sign in: this request goes on as this session, and the browser keeps it."""
         self.session, self.session_unknown = session, False
-        self.jar.append(cookies.session(COOKIE, self.web.sessions.seal(self.government.government_id, session)))
+        self.jar.append(cookies.session(COOKIE, self.web.sessions.seal(self.tenant, session)))
 
     def signed_in_now(self) -> Session:
         """The session.
@@ -167,7 +169,7 @@ class Visit:
         if self.session is None:
             return
         token = next(iter(fields.get("token", ())), "")
-        if not self.web.sealer.form_token_fits(token, self.session.id, self.government.government_id):
+        if not self.web.sealer.form_token_fits(token, self.session.id, self.tenant):
             raise StaleFormError
 
     @property
@@ -175,7 +177,7 @@ class Visit:
         """The token that this visitor's forms carry; empty for those who are not signed in."""
         if self.session is None:
             return ""
-        return self.web.sealer.form_token(self.session.id, self.government.government_id)
+        return self.web.sealer.form_token(self.session.id, self.tenant)
 
     # Words
 
@@ -200,12 +202,12 @@ class Visit:
 
     def keep_cookie(self, name: str, kind: str, value: Any, *, seconds: int) -> None:
         """Let the browser keep something sealed for a while."""
-        sealed = self.web.sealer.seal(kind, self.government.government_id, value, seconds=seconds)
+        sealed = self.web.sealer.seal(kind, self.tenant, value, seconds=seconds)
         self.jar.append(cookies.lasting(name, sealed, seconds=seconds))
 
     def open_cookie(self, name: str, kind: str) -> Any | None:
         """What the browser keeps; a page that looks is this browser's own."""
-        found = self.web.sealer.open(kind, self.government.government_id, self.request.cookies.get(name))
+        found = self.web.sealer.open(kind, self.tenant, self.request.cookies.get(name))
         self.personal = self.personal or found is not None
         return found
 

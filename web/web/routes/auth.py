@@ -20,7 +20,7 @@ LONGEST_ADDRESS = 254  # RFC 5321 §4.5.3.1.3
 ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")  # only what is surely a slip; the mail tells the rest
 DIGITS = re.compile(r"\D+")
 TOO_MANY = 429
-SERVER_SAYS_NO = frozenset({400, 401, 403, 404, 409, 410, 422})
+REFUSED_CODE = frozenset({403, 422})
 
 
 async def ask_address(visit: Visit) -> Response:
@@ -101,10 +101,12 @@ def _refused_code(visit: Visit, address: str, back: str | None, refusal: Refused
     if refusal.status == TOO_MANY:
         message = gettext("Too many attempts. Wait a few minutes, or ask for a new code")
         return _code_page(visit, address, back, message, status=429)
-    if refusal.status in SERVER_SAYS_NO:
-        return _code_page(
-            visit, address, back, gettext("This code is wrong or too old. Check it, or ask for a new one")
-        )
+    if refusal.code == "code_expired":
+        return _code_page(visit, address, back, gettext("This code is too old. Ask for a new one"))
+    if refusal.code == "too_many_attempts":
+        return _code_page(visit, address, back, gettext("This code was tried too often. Ask for a new one"))
+    if refusal.status in REFUSED_CODE:
+        return _code_page(visit, address, back, gettext("This code is wrong. Check it, or ask for a new one"))
     raise refusal
 
 

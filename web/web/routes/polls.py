@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from web import api, forms
 from web.drafts import draft_of
-from web.gateway import GatewayError
+from web.gateway import GatewayError, RefusedError
 from web.polls import PollView, VoteView, vote_view
 from web.results import ResultView
 from web.visit import Visit
@@ -21,16 +21,13 @@ FILTERS = ("open", "scheduled", "closed", "published")
 async def polls(visit: Visit) -> Response:
     """All polls, or those in one state; older ones by a link to the next page."""
     asked = visit.request.query_params
-    chosen = asked.get("status", "")
-    query = {"status": chosen} if chosen in FILTERS else {}
-    if asked.get("after"):
-        query["cursor"] = asked["after"]
-    page = api.read(api.PollPage, await visit.get("/api/v1/polls", **query))
+    chosen = asked.get("status", "") if asked.get("status") in FILTERS else ""
+    kept = {"status": chosen} if chosen else {}
+    paged = {"cursor": asked["after"]} if asked.get("after") else {}
+    page = api.read(api.PollPage, await visit.get("/api/v1/polls", **kept, **paged))
     views = [PollView(poll, visit) for poll in page.items]
     votes = await votes_on(visit, [view for view in views if view.open])
-    following = (
-        visit.path("polls", **({"status": chosen} if chosen in FILTERS else {}), after=page.next) if page.next else None
-    )
+    following = visit.path("polls", **kept, after=page.next) if page.next else None
     return visit.render("polls", polls=views, votes=votes, chosen=chosen, following=following, filters=FILTERS)
 
 
@@ -126,6 +123,8 @@ async def _own(visit: Visit, path: str) -> Any:
 def _vote_view(answer: Any, view: PollView, visit: Visit) -> VoteView | None:
     if answer is None or not visit.signed_in or view.status in {"draft", "scheduled"}:
         return None
+    if isinstance(answer, RefusedError) and answer.code == "votes_anonymised":
+        return None  # a month after the end nobody can tell any more
     if isinstance(answer, GatewayError):
         return VoteView(voted=False, known=False)
     return vote_view(api.read(api.Vote, answer), view, visit)

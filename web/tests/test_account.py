@@ -1,0 +1,85 @@
+"""The account page."""
+
+POLL = "00000000-0000-7000-8000-000000000001"
+ME = {"person_id": POLL, "email": "an@example.org", "language": "nl", "level": 1, "roles": []}
+TOPICS = "/api/v1/subscriptions"
+
+
+def token_in(text):
+    start = text.index('name="token" value="') + len('name="token" value="')
+    return text[start : text.index('"', start)]
+
+
+async def account(browser, gateway, *topics):
+    gateway.on("GET", "/api/v1/me", 200, ME)
+    gateway.on("GET", TOPICS, 200, {"items": [{"topic": topic, "language": "nl"} for topic in topics]})
+    await browser.sign_in(gateway)
+    return await browser.get("/nl/account")
+
+
+async def test_the_account_is_for_who_is_signed_in(browser):
+    assert (await browser.get("/nl/account")).location == "/nl/sign-in?next=%2Fnl%2Faccount"
+
+
+async def test_the_account_shows_address_language_and_mails(browser, gateway):
+    gateway.show()
+    page = await account(browser, gateway, "polls", f"poll-{POLL}")
+    assert "an@example.org" in page.text
+    assert 'value="nl" checked' in page.text
+    assert 'value="polls" checked' in page.text
+    assert "Een autovrij plein?" in page.text
+
+
+async def test_mails_are_begun_and_stopped(browser, gateway):
+    gateway.show()
+    page = await account(browser, gateway, f"poll-{POLL}")
+    gateway.on("PUT", f"{TOPICS}/polls", 204)
+    gateway.on("DELETE", f"{TOPICS}/poll-{POLL}", 204)
+    answer = await browser.post(
+        "/nl/account/notifications", token=token_in(page.text), shown=["polls", f"poll-{POLL}"], topic="polls"
+    )
+    assert answer.location == "/nl/account?saved=notifications"
+    assert gateway.calls("PUT", f"{TOPICS}/polls") == [{"language": "nl"}]
+    assert gateway.calls("DELETE", f"{TOPICS}/poll-{POLL}") == [None]
+    assert "Uw keuze van mails is gewijzigd." in (await browser.get(answer.location)).text
+
+
+async def test_only_topics_of_ours_are_touched(browser, gateway):
+    page = await account(browser, gateway)
+    await browser.post("/nl/account/notifications", token=token_in(page.text), shown=["../people", "x"], topic="x")
+    assert not [path for method, path, _, _ in gateway.asked if method in {"PUT", "DELETE"}]
+
+
+async def test_a_new_language_goes_for_mails_and_pages(browser, gateway):
+    gateway.show()
+    page = await account(browser, gateway, "polls")
+    gateway.on("PATCH", "/api/v1/me", 200, ME)
+    gateway.on("PUT", f"{TOPICS}/polls", 204)
+    answer = await browser.post("/nl/account/language", token=token_in(page.text), language="fr")
+    assert answer.location == "/fr/account?saved=language"
+    assert gateway.calls("PATCH", "/api/v1/me") == [{"language": "fr"}]
+    assert gateway.calls("PUT", f"{TOPICS}/polls") == [{"language": "fr"}]
+    other = await browser.post("/nl/account/language", token=token_in(page.text), language="xx")
+    assert other.location == "/nl/account"
+
+
+async def test_the_account_is_partial_while_notifications_are_down(browser, gateway):
+    await account(browser, gateway)
+    gateway.refuse("GET", TOPICS, 503, "service_unavailable")
+    page = await browser.get("/nl/account")
+    assert page.status == 200
+    assert "Uw keuze van mails kan nu niet getoond worden" in page.text
+    assert "an@example.org" in page.text
+
+
+async def test_a_followed_poll_that_is_gone_is_left_out(browser, gateway):
+    page = await account(browser, gateway, f"poll-{POLL}")
+    assert page.status == 200
+    assert "Alleen over:" not in page.text
+
+
+async def test_settings_are_not_changed_without_the_form_s_token(browser, gateway):
+    await account(browser, gateway)
+    page = await browser.post("/nl/account/notifications", shown="polls", topic="polls")
+    assert page.status == 403
+    assert not [path for method, path, _, _ in gateway.asked if method in {"PUT", "DELETE"}]

@@ -1,0 +1,131 @@
+"""`burlington.json` is what voting answers for the Burlington mayoral election of 2009 (PrefLib 00005-00000002)."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from web.i18n import Text, language
+from web.results import ResultView
+
+from web import api
+
+BURLINGTON = json.loads((Path(__file__).parent / "burlington.json").read_text("utf-8"))
+NAMES = {1: "Kiss", 2: "Montroll", 3: "Simpson", 4: "Smith", 5: "Wright", 6: "Write-In"}
+DUTCH = language("nl")
+
+
+def view(result, names=NAMES, lang=DUTCH):
+    poll = SimpleNamespace(label=lambda number: Text(names[number], lang.tag))
+    return ResultView(api.Result.model_validate(result), poll, lang)
+
+
+def counted(rule, *, totals, winners, ranking, facts, ballots=100, blank=0):
+    rounds = [{"round": 1, "totals": totals, "exhausted": 0, "eliminated": []}]
+    one = {"rule": rule, "winners": winners, "tied": len(winners) > 1, "ranking": ranking, "rounds": rounds}
+    return {"poll_id": BURLINGTON["poll_id"], "ballots": ballots, "blank": blank, "results": [one | {"facts": facts}]}
+
+
+def plain(sentence):
+    return sentence.striptags()
+
+
+def test_instant_runoff_is_told_by_its_last_round():
+    own = view(BURLINGTON).own
+    assert [plain(sentence) for sentence in own.sentences] == [
+        "Kiss wint met 4.314 van de 8.378 stemmen: meer dan de helft."
+    ]
+    assert [(bar.label.text, bar.figure, bar.won) for bar in own.bars] == [
+        ("Kiss", "4.314", True),
+        ("Wright", "4.064", False),
+    ]
+    assert own.bars[0].percent == 100
+    assert [row.label.text for row in own.rows] == ["Kiss", "Wright", "Montroll", "Smith", "Write-In", "Simpson"]
+    assert (own.rows[0].share, own.rows[2].share) == ("51,5%", "–")
+
+
+def test_rounds_say_who_drops_out_and_how_many_ballots_are_exhausted():
+    grid = view(BURLINGTON).own.rounds
+    assert [column.text for column in grid.columns] == [f"Ronde {number}" for number in range(1, 6)]
+    lines = {label.text: [(cell.text, cell.mark) for cell in cells] for label, cells in grid.lines}
+    assert lines["Simpson"] == [("35", "out")] + [("–", "")] * 4
+    assert lines["Kiss"][0] == ("2.585,5", "")
+    assert lines["Kiss"][-1] == ("4.314", "won")
+    assert [text for text, _ in lines["Uitgeputte stembriefjes"]] == ["0", "3", "14", "147", "602"]
+
+
+def test_other_rules_stand_beside_it_and_the_page_says_that_they_differ():
+    result = view(BURLINGTON)
+    assert result.differ
+    plurality, schulze = result.compared
+    assert plain(plurality.sentences[0]).startswith("Wright wint met 2.952,5 stemmen")
+    assert plain(schulze.sentences[0]).startswith("Montroll wint: in elke vergelijking")
+    assert [bar.figure for bar in schulze.bars] == ["5", "4", "3", "2", "1", "0"], "comparisons won"
+    assert not schulze.with_shares
+
+
+def test_the_pairwise_table_has_the_numbers_of_both_directions():
+    grid = view(BURLINGTON).compared[1].pairwise
+    lines = {label.text: cells for label, cells in grid.lines}
+    columns = [column.text for column in grid.columns]
+    assert columns[0] == "Montroll"
+    kiss, montroll = columns.index("Kiss"), columns.index("Montroll")
+    assert (lines["Montroll"][kiss].text, lines["Montroll"][kiss].mark) == ("4.067", "won")
+    assert (lines["Kiss"][montroll].text, lines["Kiss"][montroll].mark) == ("3.477", "")
+    assert lines["Kiss"][kiss].text == "–"
+
+
+def test_a_yes_no_poll_is_accepted_or_rejected():
+    facts = [{"code": "rejected", "options": [2], "votes": ["139", "1753"]}]
+    result = view(
+        counted("yes_no", totals={1: "139", 2: "1753"}, winners=[2], ranking=[[2], [1]], facts=facts),
+        {1: "Ja", 2: "Nee"},
+    )
+    assert plain(result.own.sentences[0]) == "Verworpen: 139 stemmen voor ja en 1.753 voor nee."
+    assert not result.compared
+
+
+def test_a_tie_is_said_and_shared_places_are_marked():
+    facts = [{"code": "tie", "options": [1, 2], "votes": ["40"]}]
+    totals = {1: "40", 2: "40", 3: "20"}
+    own = view(counted("single", totals=totals, winners=[1, 2], ranking=[[1, 2], [3]], facts=facts)).own
+    assert plain(own.sentences[0]).startswith("Gelijke stand tussen Kiss en Montroll")
+    assert [row.place for row in own.rows] == ["1 (gedeeld)", "1 (gedeeld)", "3"]
+    assert [row.won for row in own.rows] == [True, True, False]
+
+
+def test_a_poll_without_votes_has_bars_of_no_length():
+    totals = {1: "0", 2: "0"}
+    own = view(
+        counted("single", totals=totals, winners=[], ranking=[[1, 2]], facts=[{"code": "no_votes"}], ballots=0)
+    ).own
+    assert plain(own.sentences[0]) == "Niemand heeft een antwoord gekozen."
+    assert [bar.percent for bar in own.bars] == [0, 0]
+    assert [row.share for row in own.rows] == ["0%", "0%"]
+
+
+@pytest.mark.parametrize("because", ["tied_together", "tied_fewer_earlier", "tied_without_effect", "tied_decisive"])
+def test_what_a_tie_in_a_round_came_to_is_said(because):
+    result = json.loads(json.dumps(BURLINGTON))
+    result["results"][0]["rounds"][1] |= {"because": because, "tied": [3, 6], "eliminated": [6], "earlier_round": 1}
+    notes = view(result).own.round_notes
+    assert len(notes) == 1
+    assert plain(notes[0]).startswith("Ronde 2: ")
+    assert "Write-In" in notes[0]
+
+
+def test_a_label_cannot_break_out_of_its_sentence():
+    facts = [{"code": "most_votes", "options": [1], "votes": ["2"]}]
+    names = {1: "<script>alert(1)</script>", 2: "B"}
+    result = view(counted("single", totals={1: "2", 2: "1"}, winners=[1], ranking=[[1], [2]], facts=facts), names)
+    assert "<script>" not in result.own.sentences[0]
+
+
+@pytest.mark.parametrize("code", ["accepted", "majority", "most_votes", "condorcet_winner", "strongest_paths", "tie"])
+@pytest.mark.parametrize("tag", ["nl", "fr", "de", "en"])
+@pytest.mark.parametrize("rule", ["single", "approval"])
+def test_every_reason_has_a_sentence_in_every_language(code, tag, rule):
+    facts = [{"code": code, "options": [1], "votes": ["2", "1"]}]
+    result = counted(rule, totals={1: "2", 2: "1"}, winners=[1], ranking=[[1], [2]], facts=facts)
+    sentence = view(result, {1: "A", 2: "B"}, language(tag)).own.sentences[0]
+    assert "%" not in sentence
