@@ -5,6 +5,7 @@ The load generator shares the machine with what it measures, so every microsecon
 
 import asyncio
 from dataclasses import dataclass
+from typing import cast
 
 CHUNKED_END = b"0\r\n\r\n"
 
@@ -55,8 +56,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The way is open."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whoever waits learns it."""
