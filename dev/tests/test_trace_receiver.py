@@ -216,6 +216,7 @@ async def test_a_trace_that_is_not_there_is_a_404(running: Receiver) -> None:
         (b"", PROTOBUF | {"content-encoding": "br"}, 400),
         (b"", PROTOBUF, 200),
     ],
+    ids=["rubbish", "json", "not gzip", "cut off", "too large", "brotli", "empty"],
 )
 async def test_a_body_that_cannot_be_understood_is_refused(
     running: Receiver, body: bytes, headers: dict[str, str], status: int

@@ -269,6 +269,7 @@ def test_a_changed_seal_never_opens(plaintext: bytes, data: st.DataObject) -> No
         (OLD, b"\x01short", b"here"),
         (OLD, b"\x02" + Keyring.seal(OLD, b"x", b"here")[1:], b"here"),
     ],
+    ids=["another key", "another place", "nothing", "too short", "another format"],
 )
 def test_another_key_another_place_or_rubbish_does_not_open(key: bytes, sealed: bytes, aad: bytes) -> None:
     with pytest.raises(BrokenSealError):
