@@ -12,6 +12,7 @@ from inspraak_dev.errors import StackError
 
 STACK = "inspraak_dev.commands"
 COMMANDS = {  # name: (module whose `main(arguments) -> exit code` does it, what it does)
+    "contracts": ("inspraak_dev.documents", "write docs/events and docs/openapi.json from the code, or --check them"),
     "demo": ("inspraak_dev.demo.main", "start everything, and a real election cast through the gateway"),
     "mail-catcher": ("inspraak_dev.mail_catcher", "take every mail by SMTP, deliver none, show them on a page"),
     "trace-receiver": ("inspraak_dev.trace_receiver", "take spans by OTLP/HTTP and show them on a page"),

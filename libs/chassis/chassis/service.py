@@ -123,24 +123,35 @@ class Service:
                     await stack.enter_async_context(worker)
                 yield
 
-        api = FastAPI(
-            title=f"Inspraak {self.name}",
-            version="1",
-            lifespan=lifespan,
-            docs_url=None,
-            redoc_url=None,
-            telemetry=telemetry.of_fastapi(settings),
-            generate_unique_id_function=lambda route: route.name,
-        )
+        api = self._api(lifespan=lifespan, telemetry=telemetry.of_fastapi(settings))
         api.state.settings, api.state.engine, api.state.sessions = settings, held.engine, held.sessions
         api.state.verifier, api.state.keyring, api.state.resources = held.verifier, held.keyring, held
         errors.install(api, self.constraints)
         api.router.routes.extend(health_routes(self._checks(held, worker)))
         if serve:
-            for router in self.routers:
-                api.include_router(router)
+            self._include_routers(api)
         served = ShortWay(api, self.hot_routes if serve else ())
         return Entrance(served, service=self.name, key=settings.internal_key.get_secret_value())
+
+    def openapi(self) -> dict[str, Any]:
+        """This service's OpenAPI document, without starting anything."""
+        api = self._api()
+        self._include_routers(api)
+        return api.openapi()
+
+    def _api(self, **options: Any) -> FastAPI:
+        return FastAPI(
+            title=f"Inspraak {self.name}",
+            version="1",
+            docs_url=None,
+            redoc_url=None,
+            generate_unique_id_function=lambda route: route.name,
+            **options,
+        )
+
+    def _include_routers(self, api: FastAPI) -> None:
+        for router in self.routers:
+            api.include_router(router)
 
     def _checks(self, held: Resources, worker: Worker | None) -> dict[str, Check]:
         checks: dict[str, Check] = {"database": schema_is_at(held.engine, migrations.head_of(self.migrations_folder))}
