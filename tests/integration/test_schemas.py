@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 assert idempotency.StoredAnswer.__table__ is not None  # importing a module enters its table in the metadata
 assert keys.DataKey.__table__ is not None
 SERVICES = ("tenancy", "identity", "voting", "notifications")
-PUBLIC = {"tenancy": {"governments", "hosts"}, "identity": {"governments"}}  # the register and a copy of it
+PUBLIC = {"tenancy": {"governments", "hosts"}, "identity": {"governments"}, "voting": {"governments"}}  # and its copies
 CHASSIS = {"outbox", "inbox", "due", "data_keys", "idempotency_keys"}
 WITHOUT_POLICY = {"outbox", "inbox", "due", "alembic_version"}
 
