@@ -346,6 +346,7 @@ async def test_a_visitor_s_page_may_be_kept_for_half_a_minute_and_is_asked_for_a
     page = await browser.get(PATH)
     assert "s-maxage=30" in page.headers["cache-control"]
     assert "max-age=0" in page.headers["cache-control"], "after signing in the same address is another page"
+    assert "stale-while-revalidate" not in page.headers["cache-control"]
     assert page.headers["vary"] == "accept-encoding"
     again = await browser.get(PATH, **{"if-none-match": page.headers["etag"]})
     assert (again.status, again.text) == (304, "")

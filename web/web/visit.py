@@ -27,9 +27,9 @@ HTTP_OK = 200
 NOT_SIGNED_IN = 401
 LANGUAGE_COOKIE = "__Host-language"
 SMALLEST_COMPRESSED = 1024
-# The gateway keeps a visitor's page for half a minute. A browser asks again each time (mostly to hear 304), since the
-# same address is another page once its owner has signed in.
-PUBLIC_CACHE = "public, max-age=0, s-maxage=30, stale-while-revalidate=60"
+# The gateway keeps a visitor's page for half a minute. A browser asks again each time (mostly to hear 304) and is never
+# allowed a stale copy, since the same address is another page once its owner has signed in.
+PUBLIC_CACHE = "public, max-age=0, s-maxage=30"
 PRIVATE_CACHE = "no-store"
 
 
