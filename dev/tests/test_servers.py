@@ -85,6 +85,12 @@ async def test_what_rabbitmq_confirmed_is_there_after_a_crash(own: Stack) -> Non
     await after.close()
 
 
+def test_helpers_of_a_server_that_runs_are_not_taken_for_strays(own: Stack) -> None:
+    helpers = processes.strays(own.place.folder, [])
+    assert helpers  # RabbitMQ's, sessions of their own
+    assert processes.strays(own.place.folder, own.state.processes.values()) == []
+
+
 async def test_redis_comes_back_empty_after_a_crash(own: Stack) -> None:
     url = own.urls()["INSPRAAK_REDIS_URL"]
     async with RedisClient.from_url(url) as before:

@@ -150,7 +150,10 @@ def undisturbed() -> Iterator[None]:
 
 
 def strays(folder: Path, known: Iterable[Running]) -> list[Running]:
-    """Processes that carry an instance's mark and that it does not remember: started by a command that was killed."""
+    """Processes that carry an instance's mark and that it does not remember: started by a command that was killed.
+
+    What a known process has started is none: RabbitMQ ends when somebody ends its helpers.
+    """
     pids = {one.pid for one in known}
     marked = f"{MARK}={folder}".encode()
     found = []
@@ -160,9 +163,19 @@ def strays(folder: Path, known: Iterable[Running]) -> list[Running]:
         except OSError:
             continue  # it ended, or it is another user's
         pid = int(process.name)
-        if is_ours and pid not in pids and os.getsid(pid) == pid and (since := started(pid)):
+        if is_ours and os.getsid(pid) == pid and pids.isdisjoint(_line_of(pid)) and (since := started(pid)):
             found.append(Running(pid=pid, started=since, log=folder))
     return found
+
+
+def _line_of(pid: int) -> Iterator[int]:
+    """A process, its parent, its parent's parent, as far as they run."""
+    while pid > 1:
+        yield pid
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            return
 
 
 def last_words(log: Path, lines: int = 5) -> str:
