@@ -25,7 +25,9 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-POLICY = "tenant_id = any (string_to_array(nullif(current_setting('app.tenant_ids', true), ''), ',')::uuid[])"
+# The inner select makes it one look at the setting a statement, not one a row (docs/adr/0006).
+TENANTS = "select string_to_array(nullif(current_setting('app.tenant_ids', true), ''), ',')::uuid[]"
+POLICY = f"tenant_id = any (({TENANTS})::uuid[])"
 SET_TENANTS = text("select set_config('app.tenant_ids', :tenants, true)")
 
 

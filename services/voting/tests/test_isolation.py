@@ -148,3 +148,4 @@ async def test_under_the_policy_queries_still_find_their_rows_by_the_primary_key
     assert index in plan
     assert any("tenant_id" in line for line in conditions), plan
     assert "Seq Scan" not in plan
+    assert "InitPlan" in plan  # the setting is looked at once, not for each row
