@@ -276,6 +276,12 @@ async def test_an_unknown_address_is_a_page_that_says_so(browser, path):
     assert "Deze pagina bestaat niet" in page.text
 
 
+async def test_an_unknown_address_is_answered_in_its_language(browser):
+    page = await browser.get("/fr/nothing")
+    assert page.status == 404
+    assert '<html lang="fr"' in page.text
+
+
 async def test_a_fault_of_ours_is_a_page_too(browser, gateway, monkeypatch):
     gateway.show()
     monkeypatch.setattr("web.routes.polls.PollView", None)

@@ -56,10 +56,10 @@ async def _answer(request: Request, handler: Handler) -> Response:
         logger.warning("no page, since the government is not known: %s", error)
         return failures.without_government(request, error)
     visit = Visit(web, request, tenant, government, language("en"), utc_now(), request.state.client)
-    asked = request.path_params.get("locale")
     available = web.languages(government)
-    visit.lang = language(asked if asked in available else preferred(request, available))
-    if asked is not None and asked not in available:
+    first = request.url.path.split("/")[1]  # also of an address that no page has
+    visit.lang = language(first if first in available else preferred(request, available))
+    if request.path_params.get("locale", visit.lang.tag) != visit.lang.tag:
         return RedirectResponse(visit.path(*request.url.path.split("/")[2:]), 302)
     response = await _handled(visit, handler)
     for header in visit.jar:
