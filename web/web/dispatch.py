@@ -60,7 +60,8 @@ async def _answer(request: Request, handler: Handler) -> Response:
     first = request.url.path.split("/")[1]  # also of an address that no page has
     visit.lang = language(first if first in available else preferred(request, available))
     if request.path_params.get("locale", visit.lang.tag) != visit.lang.tag:
-        return RedirectResponse(visit.path(*request.url.path.split("/")[2:]), 302)
+        rest = request.url.path.split("/")[2:]
+        return RedirectResponse(visit.path(*rest, **dict(request.query_params)), 302)
     response = await _handled(visit, handler)
     for header in visit.jar:
         response.headers.append("set-cookie", header)
