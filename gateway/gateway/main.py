@@ -34,7 +34,9 @@ def cli(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(parsed.run(parsed))
     except ValidationError as error:
-        reasons = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        reasons = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()
+        )
         sys.exit(f"gateway: {reasons}")
     except (ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")

@@ -1,7 +1,7 @@
 """Refusals as the client gets them: problem+json for programs, a small page for people."""
 
 import orjson
-from chassis.errors import TITLES
+from chassis.problems import MEDIA_TYPE, TITLES
 from chassis.refusals import Refused
 
 from gateway.exchange import API_HEADERS, Exchange
@@ -17,7 +17,7 @@ COME_BACK = frozenset({429, 503})
 async def refuse(exchange: Exchange, refusal: Refused) -> None:
     """Answer with a problem (RFC 9457)."""
     facts = dict(refusal.facts)
-    headers: Headers = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *API_HEADERS]
+    headers: Headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store"), *API_HEADERS]
     if refusal.status in COME_BACK:
         seconds = facts.setdefault("retry_after", retry_after())
         headers.append((b"retry-after", b"%d" % seconds))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from chassis.errors import PROBLEM_SCHEMA
+from chassis.problems import MEDIA_TYPE, PROBLEM_SCHEMA
 
 from gateway.routes import METHODS, Route, Table
 
@@ -16,6 +16,7 @@ SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "optional": [{}, {TOKEN: []}],
     "anonymous": [],
 }
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
 OURS = {401: "not signed in", 413: "too large", 429: "too many requests", 503: "unavailable", 504: "timed out"}
 
 
@@ -91,8 +92,7 @@ def _refusals(route: Route) -> Iterator[int]:
 
 
 def _problem(description: str) -> Document:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
 
 
 Renamed = set[tuple[str, str]]
@@ -150,6 +150,8 @@ def _refs(value: Any) -> Iterator[str]:
 def _with_refs(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str) and value.startswith("#/components/"):
         return change(value)
+    if value == PROBLEM_SCHEMA:
+        return PROBLEM  # services write it out in each answer; once is enough
     if isinstance(value, Mapping):
         return {name: _with_refs(part, change) for name, part in value.items()}
     if isinstance(value, list):
