@@ -27,13 +27,14 @@ async def test_a_result_is_hidden_until_it_is_published_and_officials_see_it_fro
         assert (await result(town, poll_id, reader)).json["code"] == "result_not_published"
         export = await reader("GET", f"/api/v1/polls/{poll_id}/ballots.csv")
         assert (export.status, export.json["code"]) == (409, "result_not_published")
-        assert (await town.poll(poll_id, reader)).json["ballots"] == 1  # the turnout is no secret after closing
-    seen = await result(town, poll_id, town.official)
-    assert (seen.status, seen.headers["Cache-Control"]) == (200, "private, no-store")
+        seen = (await town.poll(poll_id, reader)).json
+        assert (seen["ballots"], seen["blank"]) == (1, None)  # the turnout is no secret after closing, the rest is
+    early = await result(town, poll_id, town.official)
+    assert (early.status, early.headers["Cache-Control"]) == (200, "private, no-store")
     assert (await town.act(poll_id, "publish")).status == 200
     published = await result(town, poll_id)
     assert (published.status, published.headers["Cache-Control"]) == (200, "public, max-age=60")
-    assert published.json == seen.json
+    assert published.json == early.json
 
 
 async def test_results_by_several_rules_stand_side_by_side_the_polls_own_first(town: Any) -> None:

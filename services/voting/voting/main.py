@@ -14,6 +14,12 @@ from voting.handlers import on, timers
 from voting.routes import hot_routes, router
 from voting.settings import Settings
 
+# The rules say these before the database does; where two things happen at one instant, it has the last word.
+CONSTRAINTS = {
+    "ck_polls_opens_before_closing": (409, "opens_after_closing"),
+    "ck_polls_has_times": (409, "times_missing"),
+}
+
 
 @asynccontextmanager
 async def running(app: FastAPI, held: Resources) -> AsyncIterator[None]:
@@ -30,6 +36,7 @@ service = Service(
     hot_routes=hot_routes,
     handlers=on,
     timers=timers,
+    constraints=CONSTRAINTS,
     commands={"tally": Command(tally_cli.HELP, tally_cli.add_arguments, tally_cli.run)},
     republish=republish,
     running=running,

@@ -93,7 +93,7 @@ def poll_out(poll: Poll, reader: Actor | None, now: datetime) -> PollOut:
         level=poll.level,
         notices=poll.notices,
         ballots=poll.ballots,
-        blank=poll.blank,
+        blank=poll.blank if poll.status == Status.PUBLISHED else None,  # a part of the result
     )
 
 
