@@ -50,8 +50,8 @@ check-contracts: bootstrap ## fail when what `make contracts` writes is not what
 parked: bootstrap ## the messages that could not be handled, of every service
 	@$(RUN) inspraak parked
 
-replay: bootstrap ## send the parked messages of one service back to its queue: name=notifications
-	@$(RUN) inspraak run $(name) replay
+replay: bootstrap ## send parked messages back to the queue they came from; of one service with name=notifications
+	@$(RUN) inspraak replay $(name)
 
 trace: bootstrap ## one vote as a connected view, links followed
 	@$(RUN) inspraak trace
@@ -60,4 +60,4 @@ bench: bootstrap ## votes a second and what they cost: bench/results/latest.json
 	@$(RUN) python -m bench.run
 
 screenshots: bootstrap ## pictures of the pages: tests/e2e/screenshots
-	@$(RUN) inspraak screenshots
+	@INSPRAAK_SCREENSHOTS=tests/e2e/screenshots $(RUN) inspraak test tests/e2e
