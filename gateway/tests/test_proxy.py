@@ -122,3 +122,27 @@ async def test_an_answer_without_body_keeps_the_connection_in_step(world: Any, r
     world.peers["voting"].handler = lambda _: reply(b"", status, {"content-length": "0"})
     for _ in range(2):
         assert (await world.ask("GET", "/api/v1/polls", headers=world.bearer())).status == status
+
+
+@pytest.mark.parametrize(
+    ("accepted", "tag", "says"),
+    [("nl-BE", "nl", "niet aangekomen"), ("fr", "fr", "n’est pas arrivé"), ("xx", "nl", "niet aangekomen")],
+)
+async def test_a_person_gets_a_page_when_web_is_down(
+    start: Any, nobody: str, accepted: str, tag: str, says: str
+) -> None:
+    world = await start(urls={"web": nobody})
+    browser = {"accept": "text/html,*/*;q=0.8", "accept-language": accepted}
+    answer = await world.ask("POST", "/nl/polls/x/cast", headers=browser, data=b"choice=1")
+    assert answer.status == 503
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert int(answer.headers["retry-after"]) >= 3
+    assert f'<html lang="{tag}">' in answer.body.decode()
+    assert says in answer.body.decode()
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert (await world.ask("GET", "/api/v1/me", headers=browser)).code == "not_signed_in"
+
+
+async def test_a_person_at_an_unknown_address_gets_a_page(world: Any) -> None:
+    answer = await world.ask("GET", "/", host="nobody.example", headers={"accept": "text/html"})
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
