@@ -1,4 +1,4 @@
-"""Asking the services: an HTTP/1.1 client made for a gateway (docs/adr/0012)."""
+"""Asking the services: an HTTP/1.1 client made for a gateway (docs/adr/0008)."""
 
 from gateway.upstream.connection import Answer, Broken, Connection
 from gateway.upstream.pool import Pool, Unreachable
