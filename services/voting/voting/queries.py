@@ -90,7 +90,7 @@ async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[An
             yield choices
 
 
-def _distinct_ballots(session: AsyncSession, poll_id: UUID) -> Select[Any]:
+def _distinct_ballots(session: AsyncSession, poll_id: UUID) -> Select[str, int]:
     """As text: PostgreSQL groups and sorts bytes three times as fast as JSON, and writes equal JSON alike."""
     this = (Vote.tenant_id == tenant_of(session), Vote.poll_id == poll_id)
     return select(AS_TEXT, func.count()).where(*this).group_by(AS_TEXT)
