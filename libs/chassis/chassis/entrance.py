@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from uuid import UUID
 
-from chassis.errors import problem
+from chassis.problems import problem
 from chassis.telemetry import ACTIVE_REQUESTS, REQUEST_SECONDS
 
 Scope = MutableMapping[str, Any]

@@ -1,110 +1,55 @@
-"""Problems (RFC 9457): every refusal and error leaves as application/problem+json with a stable code."""
+"""Whatever goes wrong in an app becomes a problem (chassis.problems), and nobody's words become part of it."""
 
 import logging
-import random
 from collections.abc import Mapping
+from socket import gaierror
 from typing import Any, TypeVar
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from chassis.problems import CODES, invalid, problem, problems, refusal_response
 from chassis.refusals import Refused
 
-MEDIA_TYPE = "application/problem+json"
-TITLES = {
-    400: "Bad request",
-    401: "Not signed in",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    409: "Not possible now",
-    410: "Gone",
-    413: "Too large",
-    415: "Unsupported media type",
-    422: "Not valid",
-    429: "Too many requests",
-    500: "Internal error",
-    502: "Bad gateway",
-    503: "Unavailable",
-    504: "Timed out",
-}
-CODES = {400: "bad_request", 401: "not_signed_in", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
-CODES |= {413: "too_large", 415: "unsupported_media_type", 422: "invalid", 429: "too_many_requests"}
+__all__ = ["about_values", "constraint_of", "install", "invalid", "problem", "problems", "sqlstate_of"]
+
+# SQLSTATE classes and codes (PostgreSQL 15, appendix A). SQLAlchemy's own classes do not tell these apart: over asyncpg
+# it has one for broken constraints and none for data that do not fit or servers that go away.
+CONSTRAINT = "23"
+DATA = "22"
+AWAY = (
+    "08",  # the connection broke
+    "28",  # it lets nobody in
+    "3D",  # it is not there
+    "40",  # deadlocks, and whoever else must try again
+    "53",  # it has no room left
+    "55P03",  # a lock was not to be had in time
+    "57",  # it shuts down, starts up, or gave up on a statement
+)
+ECHO = 4  # characters of an input that, found in a message about it, are no coincidence
 logger = logging.getLogger("chassis.errors")
 E = TypeVar("E", bound=Exception)
-
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "code"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {name: {"type": "string"} for name in ("pointer", "message", "kind")},
-            },
-        },
-    },
-    "additionalProperties": True,
-}
-
-
-def retry_after(*, least: int = 1, most: int = 5) -> str:
-    """Seconds to wait, at random, so that the clients that were sent away do not all come back at once."""
-    return str(random.randint(least, most))
-
-
-def problem(status: int, code: str, *, headers: Mapping[str, str] | None = None, **facts: Any) -> Response:
-    """One problem as a response. 429 and 503 always say when to come back."""
-    content = {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "code": code, **facts}
-    all_headers = dict(headers or {})
-    if status in {429, 503}:
-        all_headers.setdefault("retry-after", retry_after())
-    body = orjson.dumps(content, default=str)
-    return Response(body, status_code=status, headers=all_headers, media_type=MEDIA_TYPE)
-
-
-def refusal_response(refusal: Refused) -> Response:
-    """The problem that a refusal becomes."""
-    headers = {"www-authenticate": "Bearer"} if refusal.status == 401 else None  # noqa: PLR2004 - RFC 6750 §3
-    return problem(refusal.status, refusal.code, headers=headers, **refusal.facts)
-
-
-def problems(*codes: str, status: int | None = None) -> dict[int | str, dict[str, Any]]:
-    """What a route may answer besides success, for OpenAPI: `responses=problems("not_found", "forbidden")`."""
-    known = {code: number for number, code in CODES.items()}
-    by_status: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        number = status or known.get(code, 409)
-        entry = by_status.setdefault(number, {"description": "", "content": {MEDIA_TYPE: {"schema": PROBLEM_SCHEMA}}})
-        entry["description"] = ", ".join(filter(None, [entry["description"], f"`{code}`"]))
-    return by_status
-
-
-def invalid(errors: list[dict[str, str]]) -> Response:
-    """The problem for a payload that does not validate: each error has a JSON pointer (RFC 6901) and a message."""
-    return problem(422, "invalid", errors=errors)
 
 
 def validation_errors(errors: Any) -> list[dict[str, str]]:
     """Pydantic's errors as pointers and messages; the input itself never leaves again, it may be personal."""
-    return [
-        {
-            "pointer": "/" + "/".join(str(part) for part in error["loc"] if part != "body"),
-            "message": error["msg"],
-            "kind": error["type"],
-        }
-        for error in errors
-    ]
+    return [{"pointer": _pointer(error["loc"]), "message": _message(error), "kind": error["type"]} for error in errors]
+
+
+def _pointer(place: tuple[str | int, ...]) -> str:
+    parts = place[1:] if place[:1] == ("body",) else place
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    message: str = error["msg"]
+    given = error.get("ctx", {}).get("tag", error.get("input"))
+    quoted = isinstance(given, str) and len(given) >= ECHO and given in message
+    return "The value is not valid" if quoted else message
 
 
 def constraint_of(error: DBAPIError) -> str | None:
@@ -116,6 +61,19 @@ def constraint_of(error: DBAPIError) -> str | None:
             return str(name)
         cause = cause.__cause__
     return None
+
+
+def sqlstate_of(error: BaseException) -> str:
+    """The SQLSTATE that an error of the database carries; empty where it has none."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+
+
+def about_values(error: BaseException) -> bool:
+    """Whether the database refused what was to be written, not the writing: a broken constraint, data that do not fit.
+
+    One of the values that asyncpg cannot encode counts too; it says 22000 before asking the server.
+    """
+    return sqlstate_of(error).startswith((CONSTRAINT, DATA))
 
 
 async def _on_refused(_: Request, error: Exception) -> Response:
@@ -132,7 +90,7 @@ async def _on_http(_: Request, error: Exception) -> Response:
 
 
 async def _on_unavailable(_: Request, error: Exception) -> Response:
-    logger.warning("the database did not answer: %s", type(error).__name__)
+    logger.warning("the database did not answer: %s %s", type(error).__name__, sqlstate_of(error))
     return problem(503, "database_unavailable")
 
 
@@ -142,8 +100,12 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
     if known:
         status, code = known
         return problem(status, code)
-    if database_error.connection_invalidated or isinstance(error, OperationalError):
+    state = sqlstate_of(error)
+    if database_error.connection_invalidated or state.startswith(AWAY):
         return await _on_unavailable(request, error)
+    if state.startswith(DATA):  # a zero byte in a text, a number too large for its column
+        logger.warning("the database cannot store what was sent: %s", state)
+        return invalid([{"pointer": "", "message": "A value cannot be stored", "kind": "value"}])
     return await _on_anything(request, error)
 
 
@@ -169,6 +131,6 @@ def install(app: FastAPI, constraints: Mapping[str, tuple[int, str]]) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(DBAPIError, _on_database_error)
-    for unavailable in (PoolTimeoutError, ConnectionError, TimeoutError):
+    for unavailable in (PoolTimeoutError, ConnectionError, TimeoutError, gaierror):
         app.add_exception_handler(unavailable, _on_unavailable)
     app.add_exception_handler(Exception, _on_anything)
