@@ -83,3 +83,19 @@ async def test_settings_are_not_changed_without_the_form_s_token(browser, gatewa
     page = await browser.post("/nl/account/notifications", shown="polls", topic="polls")
     assert page.status == 403
     assert not [path for method, path, _, _ in gateway.asked if method in {"PUT", "DELETE"}]
+
+
+async def test_the_last_link_of_a_mail_asks_and_then_stops_the_mails_without_signing_in(browser, gateway):
+    gateway.on("GET", "/api/v1/unsubscribe", 200, {"topic": "polls"})
+    gateway.on("POST", "/api/v1/unsubscribe", 200, {"topic": "polls"})
+    page = await browser.get("/nl/unsubscribe?token=abc")
+    assert "Deze mails stoppen?" in page.text
+    assert not gateway.calls("POST", "/api/v1/unsubscribe")
+    done = await browser.post("/nl/unsubscribe", token="abc")
+    assert "Geen mails meer" in done.text
+    assert len(gateway.calls("POST", "/api/v1/unsubscribe")) == 1
+
+
+async def test_a_link_of_a_mail_that_is_none_of_ours_is_a_page_that_says_so(browser, gateway):
+    gateway.on("GET", "/api/v1/unsubscribe", 404, {"code": "bad_link"})
+    assert (await browser.get("/nl/unsubscribe?token=x")).status == 404

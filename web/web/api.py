@@ -166,6 +166,12 @@ class Subscriptions(Answer):
     items: list[Subscription]
 
 
+class Stopped(Answer):
+    """What a mail's last link stops."""
+
+    topic: str
+
+
 def read(model: type[M], data: Any) -> M:
     """The data as this answer; `UnavailableError` when a service answers with something else."""
     try:

@@ -52,6 +52,8 @@ def routes() -> list[Route]:
         ("/{locale:language}/sign-in/code", auth.ask_code, GET),
         ("/{locale:language}/sign-in/code", auth.sign_in, POST),
         ("/{locale:language}/sign-out", auth.sign_out, POST),
+        ("/{locale:language}/unsubscribe", account.ask_to_stop, GET),
+        ("/{locale:language}/unsubscribe", account.stop, POST),
         ("/{locale:language}/account", account.account, GET),
         ("/{locale:language}/account/language", account.set_language, POST),
         ("/{locale:language}/account/notifications", account.set_notifications, POST),

@@ -13,6 +13,7 @@ ALL_POLLS = "polls"
 ONE_POLL = "poll-"
 MOST_SHOWN = 10
 NOT_FOUND = 404
+STOP = "/api/v1/unsubscribe"
 
 
 async def account(visit: Visit) -> Response:
@@ -59,6 +60,23 @@ async def set_notifications(visit: Visit) -> Response:
         else:
             await visit.ask("DELETE", f"{SUBSCRIPTIONS}/{topic}")
     return visit.redirect("account", saved="notifications")
+
+
+async def ask_to_stop(visit: Visit) -> Response:
+    """The page that a mail's last link opens: it asks, since mail scanners follow links too."""
+    visit.personal = True
+    token = visit.request.query_params.get("token", "")
+    stopped = await visit.web.gateway.ask("GET", STOP, visit.anonymous, query={"token": token})
+    return visit.render("stop_mails", topic=api.read(api.Stopped, stopped).topic, token=token, done=False)
+
+
+async def stop(visit: Visit) -> Response:
+    """Stop the mails of the link's topic for whoever holds the link, without signing in."""
+    fields = await visit.form(checked=False)
+    visit.personal = True
+    token = next(iter(fields.get("token", ())), "")
+    stopped = await visit.web.gateway.ask("POST", STOP, visit.anonymous, query={"token": token})
+    return visit.render("stop_mails", topic=api.read(api.Stopped, stopped).topic, token=token, done=True)
 
 
 async def _topics(visit: Visit) -> list[str]:
