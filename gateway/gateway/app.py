@@ -24,6 +24,7 @@ from gateway.settings import Settings
 from gateway.watch import Watch
 
 REAP_EVERY = 5.0
+TOKENS = 20_000  # verified ones to remember, some 1.4 kB each
 logger = logging.getLogger("gateway.app")
 
 
@@ -51,7 +52,7 @@ class Gateway:
         self.parts = Parts(
             table=table,
             governments=self.governments,
-            verifier=TokenVerifier(f"{settings.address_of('identity')}/.well-known/jwks.json"),
+            verifier=TokenVerifier(f"{settings.address_of('identity')}/.well-known/jwks.json", remembered=TOKENS),
             limiter=Limiter(table.limits, self.redis),
             cache=Cache(Store(settings.cache_bytes)),
             watch=self.watch,

@@ -9,8 +9,8 @@ LONGEST = 3600.0  # a table of governments or a poll's page may be wrong for no 
 LONGEST_STALE = 300.0
 STALE_IF_ERROR = 60.0  # what visitors saw last is better than an error, for a minute
 KEPT_STATUSES = frozenset({200, 301, 308, 404, 410})
-# Any answer may vary by these: the first two are part of every key, and only requests without a cookie fill the cache.
-KEYED = frozenset({b"accept-language", b"accept-encoding", b"cookie"})
+# Answers may vary by these: the first two are part of every key, and only requests without the others fill the cache.
+KEYED = frozenset({b"accept-language", b"accept-encoding", b"authorization", b"cookie"})
 FORBIDDING = frozenset({b"no-store", b"private", b"no-cache", b"must-understand"})
 CODINGS = ("br", "gzip")
 
