@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ import aio_pika
 import aiohttp
 import asyncpg
 import pytest
+from chassis.bus import topology
+from chassis.parked import listed
 from inspraak_dev.stack import Stack, StackError, lifecycle, probes, processes
 from inspraak_dev.stack.server import HOST
 from inspraak_dev.stack.stack import ADDRESSES
@@ -175,9 +178,9 @@ class Platform:
         async with self.owner(service) as connection:
             return await connection.fetchval(query, *values)
 
-    async def waiting_for_locks(self, service: str) -> int:
-        """How many of a service's transactions wait for somebody else's; those of a killed process count, too."""
-        return len(await self.transactions(service, "wait_event_type = 'Lock'"))
+    async def waiting_for_locks(self, service: str) -> set[int]:
+        """The connections of a service that wait for somebody else's lock, those of a killed process included."""
+        return {row["pid"] for row in await self.transactions(service, "wait_event_type = 'Lock'")}
 
     async def transactions(self, service: str, condition: str) -> list[asyncpg.Record]:
         """A service's connections to its database that meet a condition, as the superuser sees them."""
@@ -195,6 +198,13 @@ class Platform:
             families = text_string_to_metric_families(await answer.text())
             samples = [sample for family in families for sample in family.samples if sample.name == metric]
         return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
+
+    async def parked(self, service: str, text: str) -> list[str]:
+        """The parked messages of a service that hold a text, as `<service> parked` lists them."""
+        module = importlib.import_module(f"{service}.main").service
+        wanted = topology(service, module.handlers.types)
+        messages = map(str, await listed(self.stack.urls()["INSPRAAK_AMQP_URL"], wanted))
+        return [line for line in messages if text in line]
 
     async def run(self, name: str, *arguments: str) -> tuple[int, str]:
         """A command of a service with the service's settings: its exit code and all that it said."""
