@@ -91,8 +91,10 @@ class Gateway:
                 await _started(public, public_run)
                 await _started(internal, internal_run)
                 ports = public_socket.getsockname()[1], internal_socket.getsockname()[1]
+                logger.info("listening on ports %d (public) and %d (internal)", *ports)
                 yield Running(*ports, public, internal, background)
             finally:
+                logger.info("draining")
                 for each, run in ((public, public_run), (internal, internal_run)):
                     each.should_exit = True
                     await run

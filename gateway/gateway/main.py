@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import gc
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +46,7 @@ def cli(arguments: Sequence[str] | None = None) -> None:
 def _serve() -> int:
     settings = Settings()
     telemetry.set_up("gateway", settings)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else anybody could write a line for each bad request
     try:
         uvloop.run(_run(settings))
     finally:
