@@ -10,9 +10,10 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.policy import Policy
 from email.utils import format_datetime, make_msgid, parseaddr
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -38,6 +39,21 @@ OWN_HEADERS = frozenset(
 }
 HEADER_NAME = re.compile(r"[!-9;-~]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+class _Unfolded(UniqueUnstructuredHeader, BaseHeader):
+    """A header as it stands, on one line: Python would break a long address by encoding it, and no reader undoes that.
+
+    RFC 2369 §2, RFC 2047 §5: no encoded words in a URL. RFC 5322 §2.1.1: a line may have 998 characters.
+    """
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", _Unfolded)
+POLICY = SMTP_POLICY.clone(header_factory=HEADERS)
 
 
 class MailError(Exception):
@@ -141,7 +157,7 @@ def compose(mail: Mail, sender: Address) -> EmailMessage:
         PermanentMailError: the recipient is no address.
         ValueError: a header that is ours to set, or that holds a line break.
     """
-    message = EmailMessage(policy=SMTP_POLICY)
+    message = EmailMessage(policy=POLICY)
     name = sender.display_name if mail.from_name is None else mail.from_name
     message["From"] = Address(_one_line(name), addr_spec=sender.addr_spec)
     message["To"] = Address(addr_spec=_address(mail.to))

@@ -135,6 +135,14 @@ async def test_a_mail_arrives_with_text_and_html_and_an_unsubscribe_address() ->
     assert "<b>resultaat</b>" in html.get_content()
 
 
+async def test_a_long_unsubscribe_address_arrives_as_it_is() -> None:
+    inbox, address = Inbox(), f"https://leuven.example/api/v1/unsubscribe?token={'x' * 200}"
+    async with smtp_server(inbox) as settings:
+        await Mailer(settings).send(Mail(to="an@example.org", subject="x", text="x", unsubscribe=address))
+    content = inbox.envelopes[0].content
+    assert f"\r\nList-Unsubscribe: <{address}>\r\n".encode() in content
+
+
 async def test_a_mail_without_html_is_plain_text_with_an_identifier_of_its_own() -> None:
     inbox = Inbox()
     async with smtp_server(inbox) as settings:
