@@ -41,7 +41,7 @@ HEADER_NAME = re.compile(r"[!-9;-~]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-class _Unfolded(UniqueUnstructuredHeader, BaseHeader):
+class _Unfolded(UniqueUnstructuredHeader, BaseHeader):  # type: ignore[misc] # typeshed knows one of them less well
     """A header as it stands, on one line: Python would break a long address by encoding it, and no reader undoes that.
 
     RFC 2369 §2, RFC 2047 §5: no encoded words in a URL. RFC 5322 §2.1.1: a line may have 998 characters.
