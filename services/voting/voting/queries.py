@@ -8,10 +8,11 @@ from uuid import UUID
 import orjson
 from chassis.db import tenant_of
 from chassis.refusals import Refused
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, collate, func, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, collate, event, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from voting.models import Government, Outcome, Poll, Vote
+from voting.recent import RECENT
 from voting.rules.ballots import Ballot, freeze
 from voting.rules.terms import Status
 
@@ -31,8 +32,20 @@ async def visible_poll(session: AsyncSession, poll_id: UUID, *, drafts: bool) ->
     return found
 
 
+async def announced_poll(session: AsyncSession, poll_id: UUID) -> Poll:
+    """A poll that everyone may see, as it is or was a second ago; for reading only."""
+    key = (tenant_of(session), poll_id)
+    poll = RECENT.get(key)
+    if poll is None:
+        poll = await visible_poll(session, poll_id, drafts=False)
+        RECENT.put(key, poll)
+    return poll
+
+
 async def locked_poll(session: AsyncSession, poll_id: UUID) -> Poll:
     """A poll that is about to change: whoever wants to change it or vote in it waits; 404 where there is none."""
+    key = (tenant_of(session), poll_id)
+    event.listen(session.sync_session, "after_commit", lambda _: RECENT.forget(key), once=True)
     return _found(await session.get(Poll, (tenant_of(session), poll_id), with_for_update=True))
 
 

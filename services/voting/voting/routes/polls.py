@@ -64,7 +64,10 @@ async def get_polls(
 @router.get("/{poll_id}", responses=problems("not_found", "invalid"), response_model=PollOut)
 async def get_poll(request: Request, poll_id: UUID, session: Session, visitor: Visitor, now: Now) -> Response:
     """One poll. The options stand in an order that is random per voter and stays the same for them."""
-    poll = await queries.visible_poll(session, poll_id, drafts=is_official(visitor))
+    if is_official(visitor):  # who changes polls sees at once what they changed, drafts included
+        poll = await queries.visible_poll(session, poll_id, drafts=True)
+    else:
+        poll = await queries.announced_poll(session, poll_id)
     shown = poll_out(poll, visitor, now)
     return readable(request, shown, visitor, now, changes_at=(poll.opens_at, poll.closes_at))
 

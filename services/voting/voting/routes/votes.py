@@ -92,7 +92,7 @@ router.add_api_route(
 async def get_vote(poll_id: UUID, session: Session, person: Person, response: Response) -> VoteOut:
     """Whether one has voted, and what."""
     response.headers.update(PRIVATE)
-    await queries.visible_poll(session, poll_id, drafts=False)
+    await queries.announced_poll(session, poll_id)
     vote = await votes.own_vote(session, person, poll_id)
     if vote is None:
         return VoteOut(voted=False)
