@@ -52,7 +52,10 @@ async def running() -> AsyncIterator[Catcher]:
 
 
 async def test_a_mail_that_was_sent_can_be_read(running: Catcher) -> None:
-    await running.send(to="An@Example.org", subject="Uw code: é", html="<p>Uw code is <b>123456</b></p>")
+    stop = "https://leuven.example/unsubscribe?token=abc"
+    await running.send(
+        to="An@Example.org", subject="Uw code: é", html="<p>Uw code is <b>123456</b></p>", unsubscribe=stop
+    )
     [mail] = (await running.mails())["mails"]
     assert mail["to"] == ["an@example.org"]
     assert mail["from"] == "no-reply@inspraak.example"
@@ -60,6 +63,7 @@ async def test_a_mail_that_was_sent_can_be_read(running: Catcher) -> None:
     assert mail["text"].strip() == "Your code is 123456."
     assert "<b>123456</b>" in mail["html"]
     assert ["Auto-Submitted", "auto-generated"] in mail["headers"]
+    assert ["List-Unsubscribe", f"<{stop}>"] in mail["headers"]
     page = await running.page(f"/mails/{mail['id']}")
     assert "Your code is 123456." in page
     assert "<b>123456</b>" not in page

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import collapse_rfc2231_value
 
 MOST_MAILS = 5_000
 MOST_BYTES = 64 * 1024 * 1024
@@ -49,7 +48,7 @@ class Caught:
     @property
     def headers(self) -> list[tuple[str, str]]:
         """All headers in their order, decoded."""
-        return [(name, collapse_rfc2231_value(str(value))) for name, value in self.message.items()]
+        return [(name, str(value)) for name, value in self.message.items()]
 
 
 def _body(message: EmailMessage, kind: str) -> str | None:
