@@ -21,6 +21,7 @@ from bench.http import Connection, Response, request
 
 CHOICES = re.compile(rb'name="choices" value="([^"]*)"')
 TOKEN = re.compile(rb'name="([a-z_]*token[a-z_]*)" value="([^"]*)"')
+NOT_REVIEWED, SENT_BACK = 598, 599  # a walk that did not come to casting, or came back from it with nothing cast
 Act = Callable[[Connection, Any], Awaitable[int]]
 
 
@@ -108,7 +109,10 @@ async def ask(connection: Connection, item: bytes) -> int:
 
 
 async def walk(connection: Connection, person: dict[str, Any]) -> int:
-    """One vote through the pages as a browser without scripts casts it: choose, review, cast, confirmation."""
+    """One vote through the pages as a browser without scripts casts it: choose, review, cast, confirmation.
+
+    The status is that of the cast; 5xx when it never came so far. A vote counts as cast whatever its confirmation is.
+    """
     site, cookies = f"http://{person['host']}", {"__Host-session": person["cookie"]}
 
     async def step(method: str, path: str, form: bytes = b"") -> Response:
@@ -131,12 +135,13 @@ async def walk(connection: Connection, person: dict[str, Any]) -> int:
     review = await step("GET", f"{poll}/review")
     choices, token = CHOICES.search(review.body), TOKEN.search(review.body)
     if review.status != 200 or choices is None or token is None:
-        return 599
+        return NOT_REVIEWED
     form = b"choices=" + quoted(choices[1]) + b"&" + token[1] + b"=" + quoted(token[2])
     cast = await step("POST", f"{poll}/vote", form)
-    if cast.status != 303 or not (cast.header(b"location") or b"").endswith(b"/vote"):
-        return 598
-    return (await step("GET", f"{poll}/vote")).status
+    await step("GET", f"{poll}/vote")
+    if cast.status == 303 and not (cast.header(b"location") or b"").endswith(b"/vote"):
+        return SENT_BACK
+    return cast.status
 
 
 def quoted(value: bytes) -> bytes:

@@ -37,7 +37,7 @@ CONNECTIONS = 64
 POLLS = 8
 PEOPLE = 6_000
 GOVERNMENTS = 64
-EVENTS = 20_000
+EVENTS = 5_000
 TRACE_RATIO = "0.05"
 TARGETS = "ratio >= 0.25 (64 governments: 0.2), CPU <= 0.6 ms a vote, p99 < 150 ms, reads >= 1,000/s, RSS < 150 MB"
 
@@ -57,7 +57,7 @@ def main(_: list[str]) -> int:
         lifecycle.reset(Stack("bench"))
     RESULTS.write_text(json.dumps(figures, indent=1) + "\n")
     show(figures)
-    return 0 if figures["stored_equals_accepted"] else 1
+    return 0 if figures["accepted"] <= figures["stored"] <= figures["accepted"] + figures["unknown"] else 1
 
 
 class Bench:
@@ -72,7 +72,7 @@ class Bench:
                 self._settings[one.name] |= migration_settings(one, stack.state, self._urls)
         self._port = stack.state.port(PUBLIC_PORT)
         self._pids = {name: running.pid for name, running in stack.state.processes.items()}
-        self._accepted = 0
+        self._accepted = self._unknown = 0
         self._cpu: dict[str, float] = {}
         self._cpu_votes = 0
 
@@ -92,10 +92,10 @@ class Bench:
         rate = single["per_s"] / 2
         tell(f"votes at half that rate, {rate:,.0f} a second")
         half = self._load({"kind": "open", "people": str(mixed), "rate": rate, "first_poll": POLLS // 2})
-        self._accepted += half["done"]
+        self._count(half)
         tell("votes through the pages")
         pages = self._load({"kind": "pages", "people": str(one.people)})
-        self._accepted += pages["done"]
+        self._count(pages)
         tell("reads of an open poll")
         poll = one.polls[0]
         page_reads = self._load({"kind": "reads", "path": f"/nl/polls/{poll}", "host": one.host})
@@ -126,6 +126,7 @@ class Bench:
             "rss_mb_per_process": rss_mb({one.name: self._pids[one.name] for one in TABLE}),
             "accepted": self._accepted,
             "stored": stored,
+            "unknown": self._unknown,  # answered 5xx: such a vote may be stored or not, and may be cast again
             "stored_equals_accepted": stored == self._accepted,
             "statuses": {
                 "votes": single["statuses"],
@@ -151,8 +152,12 @@ class Bench:
             after = cpu_seconds(self._pids)
             self._cpu = {name: (after[name] - before[name]) / found["done"] for name in self._pids}
             self._cpu |= {"load generator": found["cpu_s"] / found["done"], "all": sum(self._cpu.values())}
-        self._accepted += found["done"]
+        self._count(found)
         return found
+
+    def _count(self, found: dict[str, Any]) -> None:
+        self._accepted += found["done"]
+        self._unknown += sum(count for status, count in found["statuses"].items() if int(status) >= 500)
 
     def _load(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run a job of the load generator in a process of its own."""
