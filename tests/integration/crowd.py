@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,20 +61,49 @@ class Crowd:
     @contextlib.asynccontextmanager
     async def voting(self, *, at_once: int = AT_ONCE) -> AsyncIterator["Crowd"]:
         """People vote, one after the other from several connections, for the length of a block."""
-        people, stop = itertools.cycle(self.government.people), asyncio.Event()  # who has voted may change their vote
+        people, stop = self.in_turn(), asyncio.Event()
 
         async def connection() -> None:
-            for person in people:
-                await self.until_stored(person, random.randint(1, self.options))
+            while not stop.is_set():
+                with next(people) as person:
+                    await self.until_stored(person, random.randint(1, self.options))
                 await asyncio.sleep(PACE)
-                if stop.is_set():
-                    return
 
         async with asyncio.TaskGroup() as connections:
             for _ in range(at_once):
                 connections.create_task(connection())
             yield self
             stop.set()
+
+    async def until_closed(self, *, at_once: int) -> None:
+        """People vote from so many connections, without a pause, until each connection is told that it is over."""
+        people = self.in_turn()
+
+        async def connection() -> None:
+            while True:
+                with next(people) as person:
+                    answer = (await self.cast(person, random.randint(1, self.options))).answer
+                if answer.status != 200:
+                    assert (answer.status, answer.json["code"]) == (409, "poll_not_open"), answer
+                    return
+
+        await asyncio.gather(*(connection() for _ in range(at_once)))
+
+    def in_turn(self) -> Iterator[contextlib.AbstractContextManager[Person]]:
+        """Everybody in turn, and then again to change their votes; nobody votes from two connections at once."""
+        busy: set[Person] = set()
+
+        @contextlib.contextmanager
+        def at_the_ballot(person: Person) -> Iterator[Person]:
+            busy.add(person)
+            try:
+                yield person
+            finally:
+                busy.discard(person)
+
+        for person in itertools.cycle(self.government.people):
+            if person not in busy:
+                yield at_the_ballot(person)
 
     async def goes_on(self, votes: int = 40, within: float = 60.0) -> None:
         """Wait until so many more votes are stored: everything flows."""

@@ -104,8 +104,7 @@ class Platform:
         """Start a server or process that was killed, and wait until it answers and is ready."""
         with surroundings():
             await asyncio.to_thread(self._start, name, role)
-        if role:
-            self._altered.add(name)
+        (self._altered.add if role else self._altered.discard)(name)
 
     def _start(self, name: str, role: str | None) -> None:
         if name in ADDRESSES:
