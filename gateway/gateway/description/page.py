@@ -1,11 +1,14 @@
 """The API's page for people: plain HTML from the merged document, no script, nothing from elsewhere."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
 from gateway.description.merge import Document
 
+CODE = re.compile("`([^`]+)`")
+USUAL = frozenset({"application/json", "application/problem+json"})
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -48,11 +51,11 @@ def _operation(path: str, method: str, operation: Document) -> str:
     return "".join(
         [
             f'<article aria-labelledby="{anchor}"><h3 id="{anchor}"><code><b class="{method}">{method.upper()}</b> ',
-            f"{escape(path)}</code></h3><p><strong>{escape(operation.get('summary', ''))}</strong></p>",
+            f"{escape(path)}</code></h3>",
             *(f"<p>{escape(text)}</p>" for text in operation.get("description", "").split("\n\n") if text),
             f"<p>{_who(operation['security'])}</p>",
             _parameters(operation.get("parameters", [])),
-            *(f"<p>Body: {_type(kind['schema'])} as <code>{escape(name)}</code></p>" for name, kind in body.items()),
+            *(f"<p>Body: {_kind(name, kind)}</p>" for name, kind in body.items()),
             "<table><caption>Answers</caption><thead><tr><th scope='col'>Status</th><th scope='col'>Meaning</th>",
             "<th scope='col'>Body</th></tr></thead><tbody>",
             *_answers(operation["responses"]),
@@ -71,11 +74,15 @@ def _who(security: list[Mapping[str, Any]]) -> str:
 
 def _answers(responses: Document) -> Iterator[str]:
     for status, answer in responses.items():
-        kinds = ", ".join(
-            f"{_type(kind.get('schema', {}))} as <code>{escape(name)}</code>"
-            for name, kind in answer.get("content", {}).items()
-        )
-        yield f"<tr><th scope='row'>{escape(status)}</th><td>{escape(answer['description'])}</td><td>{kinds}</td></tr>"
+        kinds = ", ".join(_kind(name, kind) for name, kind in answer.get("content", {}).items())
+        meaning = CODE.sub(r"<code>\1</code>", escape(answer["description"]))
+        yield f"<tr><th scope='row'>{escape(status)}</th><td>{meaning}</td><td>{kinds}</td></tr>"
+
+
+def _kind(name: str, kind: Document) -> str:
+    """What a body is, and in which media type where that is not the usual one."""
+    written = "" if name in USUAL else f" as <code>{escape(name)}</code>"
+    return _type(kind.get("schema", {})) + written
 
 
 def _parameters(parameters: list[Document]) -> str:
@@ -121,6 +128,9 @@ def _type(schema: Any) -> str:
     kind = schema.get("type", "any value")
     if kind == "array":
         return f"list of {_type(schema.get('items'))}"
+    if kind == "object" and "properties" in schema:
+        fields = (f"<code>{escape(name)}</code>: {_type(part)}" for name, part in schema["properties"].items())
+        return "object of " + ", ".join(fields)
     if kind == "object" and isinstance(schema.get("additionalProperties"), Mapping):
         return f"object of {_type(schema['additionalProperties'])}"
     written = schema.get("format")
