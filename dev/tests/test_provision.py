@@ -1,10 +1,11 @@
 """What a service's two roles may and may not do in the database that the stack made for it."""
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
 import pytest
-from inspraak_dev.stack import Stack, lifecycle
+from inspraak_dev.stack import Stack, StackError, lifecycle
 from inspraak_dev.stack.provision import database_url, make_databases
 from inspraak_dev.stack.table import Process
 
@@ -61,5 +62,26 @@ def test_the_serving_process_never_gets_the_owners_password(up: Stack, service: 
 
 
 def test_making_databases_twice_changes_nothing(up: Stack, service: str) -> None:
+    before = up.state.secrets[f"database {service}"]
     make_databases(up.state, up.urls()["INSPRAAK_POSTGRES_URL"], [service])
-    assert up.state.databases == [service]
+    assert up.state.secrets[f"database {service}"] == before
+    assert list(up.state.claims.values()) == [[service]]
+
+
+def test_databases_that_another_stack_made_on_a_given_server_are_never_taken_over(
+    up: Stack, table: tuple[Process, ...], service: str
+) -> None:
+    other = Stack(f"{up.place.instance}-other")
+    with pytest.raises(StackError, match=f"already has {service}, {service}_owner, which this stack did not make"):
+        lifecycle.up(other, table=table[:1])
+    lifecycle.reset(other)
+    make_databases(up.state, up.urls()["INSPRAAK_POSTGRES_URL"], [service])  # as they were
+
+
+async def test_reset_drops_the_databases_on_a_given_server(up: Stack, service: str) -> None:
+    url = up.urls()["INSPRAAK_POSTGRES_URL"]
+    assert await asyncio.to_thread(lifecycle.reset, up) == [service]
+    administrator = await asyncpg.connect(url)
+    left = "SELECT rolname FROM pg_roles WHERE rolname ~ $1 UNION SELECT datname FROM pg_database WHERE datname ~ $1"
+    assert await administrator.fetch(left, service) == []
+    await administrator.close()

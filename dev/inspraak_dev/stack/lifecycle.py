@@ -75,10 +75,10 @@ def reset(stack: Stack, *, table: Table = TABLE) -> list[str]:
     """End everything and delete the data; gives the databases that were dropped on a server that was given."""
     down(stack, table=table)
     with stack.locked():
-        given = stack.state.sources.get("postgres", "own") not in ("own", "compose")
-        dropped = stack.state.databases if given else []
-        if dropped:
-            provision.drop_databases(stack.urls()["INSPRAAK_POSTGRES_URL"], dropped)
+        dropped = []
+        for url, databases in stack.state.claims.items():
+            provision.drop_databases(url, databases)
+            dropped += databases
         stack.delete()
     return dropped
 
@@ -181,7 +181,10 @@ def _forget_taken(stack: Stack, name: str) -> None:
 def _prepare_databases(stack: Stack, table: Table, tell: Callable[[str], None]) -> None:
     services = [process for process in table if process.database]
     urls = stack.urls()
-    provision.make_databases(stack.state, urls["INSPRAAK_POSTGRES_URL"], [process.name for process in services])
+    names = [process.name for process in services]
+    if stack.state.sources["postgres"] not in ("own", "compose"):
+        provision.claim_databases(stack.state, urls["INSPRAAK_POSTGRES_URL"], names, stack.save)
+    provision.make_databases(stack.state, urls["INSPRAAK_POSTGRES_URL"], names)
     stack.save()
     waiting = [process for process in services if not stack.state.running(process.name)]
     if waiting:

@@ -6,7 +6,7 @@ Everything here may be done twice.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
 import asyncpg
@@ -21,6 +21,39 @@ def database_url(state: State, administrator_url: str, service: str, *, owner: b
     server = urlsplit(administrator_url)
     where = f"{server.hostname}:{server.port or 5432}"
     return f"postgresql+asyncpg://{role}:{quote(state.secret(f'database {role}'))}@{where}/{service}"
+
+
+def claim_databases(state: State, url: str, services: Sequence[str], save: Callable[[], None]) -> None:
+    """Note that these databases on a server that was given are ours; a `StackError` when somebody else made them.
+
+    Taking over a role would change its password under those who use it.
+    """
+    ours = state.claims.setdefault(url, [])
+    new = [service for service in services if service not in ours]
+    try:
+        taken = asyncio.run(_taken(url, new))
+    except (asyncpg.PostgresError, OSError) as error:
+        raise StackError(f"PostgreSQL does not let us in with the address that was given: {error}") from error
+    if taken:
+        raise StackError(
+            f"the PostgreSQL that was given already has {', '.join(taken)}, which this stack did not make: "
+            "name another server in INSPRAAK_POSTGRES_URL, or drop these databases and roles"
+        )
+    ours += new
+    save()
+
+
+async def _taken(url: str, services: Sequence[str]) -> list[str]:
+    administrator = await asyncpg.connect(url, timeout=30)
+    try:
+        names = [name for service in services for name in (service, f"{service}_owner")]
+        query = (
+            "SELECT rolname FROM pg_roles WHERE rolname = ANY($1)"
+            " UNION SELECT datname FROM pg_database WHERE datname = ANY($1)"
+        )
+        return sorted(row[0] for row in await administrator.fetch(query, names))
+    finally:
+        await administrator.close()
 
 
 def make_databases(state: State, administrator_url: str, services: Sequence[str]) -> None:
@@ -38,7 +71,6 @@ async def _make(state: State, url: str, services: Sequence[str]) -> None:
             await _roles(administrator, state, service)
             if not await administrator.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", service):
                 await administrator.execute(f'CREATE DATABASE "{service}" OWNER "{service}_owner"')
-                state.databases.append(service)
             await _grants(url, service)
     finally:
         await administrator.close()

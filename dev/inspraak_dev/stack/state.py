@@ -29,7 +29,8 @@ class State(BaseModel):
     sources: dict[str, str] = {}
     """Where each server comes from: an address of the environment, `compose` or `own`."""
     processes: dict[str, Running] = {}
-    databases: list[str] = []
+    claims: dict[str, list[str]] = {}
+    """On which PostgreSQL that was given (its address) we made which databases."""
 
     def port(self, name: str) -> int:
         """The port with this name, chosen the first time it is asked for."""
