@@ -37,7 +37,10 @@ def page(handler: Handler) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         route = getattr(request.scope.get("route"), "path", "other")
         parent = extract(dict(request.headers))
-        with tracer.start_as_current_span(f"{request.method} {route}", parent, SpanKind.SERVER):
+        name = f"{request.method} {route}"
+        with tracer.start_as_current_span(
+            name, parent, SpanKind.SERVER, record_exception=False, set_status_on_exception=False
+        ):
             response = await _answer(request, handler)
         for name, value in SECURITY_HEADERS.items():
             response.headers[name] = value

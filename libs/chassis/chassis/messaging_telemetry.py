@@ -12,9 +12,11 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge
+
+from chassis.telemetry import fail
 
 PENDING = Gauge("outbox_pending", "Events that wait in the outbox")
 OLDEST = Gauge("outbox_oldest_unpublished_seconds", "Age of the oldest event in the outbox, 0 when it is empty")
@@ -50,7 +52,7 @@ def send_spans(exchange: str, rows: Sequence[Any]) -> Iterator[None]:
         yield
     except BaseException as error:
         for span in spans:
-            _fail(span, error)
+            fail(span, error)
         raise
     finally:
         for span in spans:
@@ -93,20 +95,14 @@ def timer_span(kind: str, traceparent: str | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _root(name: str, kind: SpanKind, attributes: dict[str, str], links: list[Link]) -> Iterator[None]:
-    # Exceptions are named, not recorded: their texts may hold what a person wrote.
     with _tracer.start_as_current_span(
         name, Context(), kind, attributes, links, record_exception=False, set_status_on_exception=False
     ) as span:
         try:
             yield
         except BaseException as error:
-            _fail(span, error)
+            fail(span, error)
             raise
-
-
-def _fail(span: Span, error: BaseException) -> None:
-    span.set_status(Status(StatusCode.ERROR))
-    span.set_attribute("error.type", type(error).__name__)
 
 
 def seconds_since(timestamp: float | None) -> float:

@@ -8,19 +8,22 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from traceback import format_tb
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
-from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from prometheus_client import Gauge, Histogram
 
 from chassis.settings import Settings
+
+if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
 
 REQUEST_SECONDS = Histogram(
     "http_server_request_duration_seconds",
@@ -34,21 +37,38 @@ tracer = trace.get_tracer("inspraak")
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, with the trace that the line belongs to."""
+    """One JSON object a line, with the trace that the line belongs to.
+
+    An exception is told by its type and its frames. Its text may hold what went wrong for whom: an address in a mail
+    server's answer, a sentence in a row that a constraint refused.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
         entry: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            # asyncio writes the exception's text below its own first line
+            "message": message.partition("\n")[0] if record.name == "asyncio" else message,
         }
         context = trace.get_current_span().get_span_context()
         if context.is_valid:
             entry["trace_id"] = f"{context.trace_id:032x}"
-        if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            entry["exception"] = "\n".join(frames(record.exc_info[1]))
         return json.dumps(entry, default=str)
+
+
+def frames(error: BaseException, *, depth: int = 4) -> Iterator[str]:
+    """What exceptions there were and where, outermost last, without a word of theirs; at most `depth` in a chain."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before and depth > 1:
+        yield from frames(before, depth=depth - 1)
+    if isinstance(error, BaseExceptionGroup) and depth > 1:
+        for part in error.exceptions[:depth]:
+            yield from frames(part, depth=depth - 1)
+    yield "".join(format_tb(error.__traceback__)) + type(error).__qualname__
 
 
 def set_up(service: str, settings: Settings) -> None:
@@ -56,8 +76,12 @@ def set_up(service: str, settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    sys.excepthook = _log_the_end
     if settings.otlp_url is None:
         return
+    # Only here, since it brings protobuf and requests along
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
     provider = TracerProvider(
         resource=Resource.create({"service.name": service, "deployment.environment.name": settings.environment}),
         sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
@@ -66,7 +90,11 @@ def set_up(service: str, settings: Settings) -> None:
     trace.set_tracer_provider(provider)
 
 
-def of_fastapi(settings: Settings) -> TelemetryConfig:
+def _log_the_end(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    logging.getLogger("chassis").critical("the process ends", exc_info=(kind, error, where))
+
+
+def of_fastapi(settings: Settings) -> "TelemetryConfig":
     """FastAPI's own spans, for the requests that somebody traces: starting a span that nobody keeps costs 150 us.
 
     Validation errors and stack traces may hold what a person wrote, so its log records stay off.
@@ -93,10 +121,22 @@ def shut_down() -> None:
 @contextlib.contextmanager
 def span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: str | int | bool) -> Iterator[Span]:
     """A span of our own; the attribute `poll_id` is written as `inspraak.poll_id`."""
-    with tracer.start_as_current_span(name, kind=kind) as current:
+    with tracer.start_as_current_span(
+        name, kind=kind, record_exception=False, set_status_on_exception=False
+    ) as current:
         for key, value in attributes.items():
             current.set_attribute(f"inspraak.{key}", value)
-        yield current
+        try:
+            yield current
+        except BaseException as error:
+            fail(current, error)
+            raise
+
+
+def fail(span: Span, error: BaseException) -> None:
+    """Mark a span as failed. The exception is named, not recorded: its text may hold what a person wrote."""
+    span.set_status(Status(StatusCode.ERROR))
+    span.set_attribute("error.type", type(error).__name__)
 
 
 def about(**attributes: object) -> None:
