@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from chassis.keys import BrokenSealError, Keyring
+from chassis.seals import BrokenSealError, seal, unseal
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -35,7 +35,7 @@ class Sealer:
     def seal(self, kind: str, tenant: UUID, value: Any, *, seconds: int) -> str:
         """The value as a cookie's text that opens for `seconds` from now."""
         content = orjson.dumps([int(time.time()) + seconds, value])
-        sealed = Keyring.seal(_key(self._keys[0], kind, tenant), content, _place(kind, tenant))
+        sealed = seal(_key(self._keys[0], kind, tenant), content, _place(kind, tenant))
         return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def open(self, kind: str, tenant: UUID, text: str | None) -> Any | None:
@@ -48,7 +48,7 @@ class Sealer:
             return None
         for key in self._keys:
             try:
-                content = Keyring.open(_key(key, kind, tenant), sealed, _place(kind, tenant))
+                content = unseal(_key(key, kind, tenant), sealed, _place(kind, tenant))
             except BrokenSealError:
                 continue
             until, value = orjson.loads(content)

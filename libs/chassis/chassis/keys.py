@@ -20,8 +20,6 @@ from datetime import datetime
 from typing import Any, Protocol, Self
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
@@ -31,11 +29,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis.db import Base, TenantRow, create_engine, tenant_of
+from chassis.seals import seal, unseal
 from chassis.settings import Settings, key_bytes
 
 KEY_BYTES = 32
-NONCE_BYTES = 12
-FORMAT = b"\x01"  # AES-256-GCM, random 96-bit nonce first, 128-bit tag last (NIST SP 800-38D)
 CACHE_SIZE = 10_000
 CACHE_SECONDS = 300.0
 BATCH = 500
@@ -59,10 +56,6 @@ class DestroyedKeyError(KeyringError):
 
 class MissingMasterKeyError(KeyringError):
     """A data key is wrapped by a master key that this process was not given."""
-
-
-class BrokenSealError(KeyringError):
-    """The sealed bytes, their associated data or the key are not the ones of the sealing."""
 
 
 class KeySettings(Protocol):
@@ -102,7 +95,7 @@ class Keyring:
         """`master_key` wraps; the old ones only unwrap. Each has 32 random bytes."""
         keks = [_key_encryption_key(key) for key in (master_key, *old_master_keys)]
         self.version = keks[0][0]
-        self._keks = {version: AESGCM(key) for version, key in keks}
+        self._keks = dict(keks)
         self._cache = _Cache(cache_size, cache_seconds, clock)
 
     @classmethod
@@ -162,23 +155,8 @@ class Keyring:
         # A request beside this one may still read and keep the key until the commit: forget once more after it.
         event.listen(session.sync_session, "after_commit", lambda _: self._cache.forget(name), once=True)
 
-    @staticmethod
-    def seal(key: bytes, plaintext: bytes, aad: bytes) -> bytes:
-        """Encrypt and authenticate bytes under a data key: 29 bytes longer; at most 2**32 times with one key.
-
-        `aad` is not stored: say in it what the bytes are and whose, so that no row can pass for another.
-        """
-        nonce = os.urandom(NONCE_BYTES)
-        return FORMAT + nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
-
-    @staticmethod
-    def open(key: bytes, sealed: bytes, aad: bytes) -> bytes:
-        """The bytes that were sealed.
-
-        Raises:
-            BrokenSealError: other bytes, another key or other associated data.
-        """
-        return _decrypt(AESGCM(key), sealed, aad)
+    seal = staticmethod(seal)
+    open = staticmethod(unseal)
 
     async def rewrap(self, engine: AsyncEngine, *, batch: int = BATCH) -> int:
         """Wrap every data key of a database with the current master key, in batches; returns how many.
@@ -219,8 +197,7 @@ class Keyring:
         return len(rows)
 
     def _wrap(self, key: bytes, name: Name) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        return FORMAT + nonce + self._keks[self.version].encrypt(nonce, key, _associated(name, self.version))
+        return seal(self._keks[self.version], key, _associated(name, self.version))
 
     def _unwrap_row(self, row: Any, name: Name) -> bytes:
         if row is None:
@@ -230,7 +207,7 @@ class Keyring:
         kek = self._keks.get(row.kek_version)
         if kek is None:
             raise MissingMasterKeyError(f"a key is wrapped by master key {row.kek_version}, which is not configured")
-        return _decrypt(kek, row.wrapped, _associated(name, row.kek_version))
+        return unseal(kek, row.wrapped, _associated(name, row.kek_version))
 
 
 async def rewrap_keys(settings: Settings) -> int:
@@ -282,15 +259,6 @@ def _key_encryption_key(master_key: bytes) -> tuple[str, bytes]:
         for use, length in ((b"version", 8), (b"wrap", KEY_BYTES))
     )
     return version.hex(), kek
-
-
-def _decrypt(cipher: AESGCM, sealed: bytes, aad: bytes) -> bytes:
-    if sealed[:1] != FORMAT:
-        raise BrokenSealError("not sealed by this software")
-    try:
-        return cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], aad)
-    except (InvalidTag, ValueError) as error:  # ValueError: too short to hold a nonce
-        raise BrokenSealError("these bytes were not sealed with this key for this place") from error
 
 
 def _associated(name: Name, version: str) -> bytes:

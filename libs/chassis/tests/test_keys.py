@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 from chassis.db import create_engine, session_maker, tenant_session
 from chassis.keys import (
-    BrokenSealError,
     DataKey,
     DestroyedKeyError,
     Keyring,
@@ -17,6 +16,7 @@ from chassis.keys import (
     MissingMasterKeyError,
     rewrap_keys,
 )
+from chassis.seals import BrokenSealError
 from chassis.settings import Settings
 from chassis.testing import Database
 from hypothesis import given

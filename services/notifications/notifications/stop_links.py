@@ -4,8 +4,9 @@ import base64
 import binascii
 from uuid import UUID
 
-from chassis.keys import BrokenSealError, MissingKeyError
+from chassis.keys import MissingKeyError
 from chassis.refusals import Refused
+from chassis.seals import BrokenSealError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 PURPOSE = "stop_links"
