@@ -11,7 +11,6 @@ from pathlib import Path
 import orjson
 import uvloop
 from chassis import telemetry
-from pydantic import ValidationError
 
 from gateway.app import Gateway
 from gateway.description import merge
@@ -34,17 +33,12 @@ def cli(arguments: Sequence[str] | None = None) -> None:
     parsed = parser.parse_args(arguments)
     try:
         sys.exit(parsed.run(parsed))
-    except ValidationError as error:
-        reasons = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()
-        )
-        sys.exit(f"gateway: {reasons}")
     except (ValueError, OSError) as error:
         sys.exit(f"gateway: {error}")
 
 
 def _serve() -> int:
-    settings = Settings()
+    settings = Settings.load()
     telemetry.set_up("gateway", settings)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # else anybody could write a line for each bad request
     try:

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from chassis import telemetry
-from chassis.service import run_server
-from pydantic import ValidationError
+from chassis.server import run_server
+from chassis.settings import BadSettingsError
 
 from web.app import create_app
 from web.settings import Settings
@@ -20,11 +20,9 @@ def cli(arguments: Sequence[str] | None = None) -> None:
         commands.add_parser(role, help=text)
     parser.parse_args(arguments)
     try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit(
-            "web: " + "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
-        )
+        settings = Settings.load()
+    except BadSettingsError as error:
+        sys.exit(f"web: {error}")
     telemetry.set_up("web", settings)
     try:
         run_server(create_app(settings), settings)

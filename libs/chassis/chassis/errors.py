@@ -15,7 +15,7 @@ from starlette.responses import Response
 from chassis.problems import CODES, invalid, problem, problems, refusal_response
 from chassis.refusals import Refused
 
-__all__ = ["about_values", "constraint_of", "install", "invalid", "problem", "problems", "sqlstate_of"]
+__all__ = ["about_values", "constraint_of", "install", "invalid", "problem", "problems", "sqlstate_of", "unavailable"]
 
 # SQLSTATE classes and codes (PostgreSQL 15, appendix A). SQLAlchemy's own classes do not tell these apart: over asyncpg
 # it has one for broken constraints and none for data that do not fit or servers that go away.
@@ -30,6 +30,7 @@ AWAY = (
     "55P03",  # a lock was not to be had in time
     "57",  # it shuts down, starts up, or gave up on a statement
 )
+UNAVAILABLE = (PoolTimeoutError, ConnectionError, TimeoutError, gaierror)
 ECHO = 4  # characters of an input that, found in a message about it, are no coincidence
 logger = logging.getLogger("chassis.errors")
 E = TypeVar("E", bound=Exception)
@@ -76,6 +77,13 @@ def about_values(error: BaseException) -> bool:
     return sqlstate_of(error).startswith((CONSTRAINT, DATA))
 
 
+def unavailable(error: BaseException) -> bool:
+    """Whether an error says that a server is not there, or has no time: what failed may go better later."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or sqlstate_of(error).startswith(AWAY)
+    return isinstance(error, UNAVAILABLE)
+
+
 async def _on_refused(_: Request, error: Exception) -> Response:
     return refusal_response(_as(error, Refused))
 
@@ -100,9 +108,9 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
     if known:
         status, code = known
         return problem(status, code)
-    state = sqlstate_of(error)
-    if database_error.connection_invalidated or state.startswith(AWAY):
+    if unavailable(error):
         return await _on_unavailable(request, error)
+    state = sqlstate_of(error)
     if state.startswith(DATA):  # a zero byte in a text, a number too large for its column
         logger.warning("the database cannot store what was sent: %s", state)
         return invalid([{"pointer": "", "message": "A value cannot be stored", "kind": "value"}])
@@ -131,6 +139,6 @@ def install(app: FastAPI, constraints: Mapping[str, tuple[int, str]]) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(DBAPIError, _on_database_error)
-    for unavailable in (PoolTimeoutError, ConnectionError, TimeoutError, gaierror):
-        app.add_exception_handler(unavailable, _on_unavailable)
+    for kind in UNAVAILABLE:
+        app.add_exception_handler(kind, _on_unavailable)
     app.add_exception_handler(Exception, _on_anything)

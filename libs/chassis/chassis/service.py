@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from starlette.routing import Route
 
@@ -28,12 +29,13 @@ from chassis.auth import TokenVerifier
 from chassis.db import create_engine, session_maker
 from chassis.due import Timers
 from chassis.entrance import App, Entrance
-from chassis.handlers import Handlers
-from chassis.health import Check, health_routes, schema_is_at
+from chassis.handlers import Handlers, describe
+from chassis.health import Check, health_routes
 from chassis.hot import ShortWay
 from chassis.keys import Keyring, rewrap_keys
 from chassis.refusals import Refused
-from chassis.settings import Settings
+from chassis.server import run_server
+from chassis.settings import BadSettingsError, Settings
 from chassis.worker import Republish, Worker
 
 ROLES = {"api": "serve HTTP", "worker": "consume events, send events, run timers", "all": "both in one process"}
@@ -154,7 +156,8 @@ class Service:
             api.include_router(router)
 
     def _checks(self, held: Resources, worker: Worker | None) -> dict[str, Check]:
-        checks: dict[str, Check] = {"database": schema_is_at(held.engine, migrations.head_of(self.migrations_folder))}
+        history = migrations.history_of(self.migrations_folder)
+        checks: dict[str, Check] = {"database": migrations.schema_fits(held.engine, history)}
         if worker:
             checks["worker"] = worker.check
         return checks
@@ -167,20 +170,22 @@ class Service:
         parsed = parser.parse_args(arguments)
         try:
             code: int = parsed.run(parsed)
-        except ValidationError as error:
-            sys.exit(f"{self.name}: {_readable(error)}")
+        except BadSettingsError as error:
+            sys.exit(f"{self.name}: {error}")
         except Refused as refusal:
             sys.exit(f"{self.name}: refused: {refusal}")
+        except ValidationError as error:  # of what a command was given
+            sys.exit(f"{self.name}: {'; '.join(map(_sentence, error.errors()))}")
+        except (OSError, DBAPIError) as error:
+            if not errors.unavailable(error):
+                raise
+            sys.exit(f"{self.name}: a server does not answer: {describe(error)}")
         sys.exit(code)
 
     def _parser(self) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(prog=self.name)
         commands = parser.add_subparsers(required=True, metavar="COMMAND")
-        for role, text in (
-            ("api", "serve HTTP"),
-            ("worker", "consume events, send events, run timers"),
-            ("all", "both"),
-        ):
+        for role, text in ROLES.items():
             sub = commands.add_parser(role, help=text)
             sub.set_defaults(run=lambda _, role=role: self._serve(role))
         sub = commands.add_parser("migrate", help="bring the database's schema to this version")
@@ -203,7 +208,7 @@ class Service:
         return parser
 
     def _serve(self, role: str) -> int:
-        settings = self.settings_type()
+        settings = self.settings_type.load()
         telemetry.set_up(self.name, settings)
         app = self.app(settings, serve=role != "worker", work=role != "api")
         try:
@@ -213,20 +218,20 @@ class Service:
         return 0
 
     def _migrate(self) -> int:
-        settings = self.settings_type()
+        settings = self.settings_type.load()
         login_role = make_url(settings.required("database_url")).username
         owner_url = settings.required("migration_database_url")
         migrations.upgrade(self.migrations_folder, owner_url, login_role=str(login_role))
         return 0
 
     def _rewrap_keys(self) -> int:
-        count = asyncio.run(rewrap_keys(self.settings_type()))
+        count = asyncio.run(rewrap_keys(self.settings_type.load()))
         sys.stdout.write(f"{count} keys are wrapped anew\n")
         return 0
 
     def _with_worker(self, act: Callable[[Worker], Any]) -> int:
         async def run() -> int:
-            settings = self.settings_type()
+            settings = self.settings_type.load()
             held = self.resources(settings)
             try:
                 for line in await act(Worker(self.name, settings, held.sessions, self.handlers, self.timers)):
@@ -238,25 +243,5 @@ class Service:
         return asyncio.run(run())
 
 
-def run_server(app: Any, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in flight."""
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        lifespan="on",
-        timeout_graceful_shutdown=settings.graceful_shutdown,
-        timeout_keep_alive=75,  # longer than the gateway's pool keeps a connection, so that it never meets a closed one
-        backlog=2048,
-    )
-
-
-def _readable(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors())
+def _sentence(error: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"

@@ -1,14 +1,19 @@
 """Settings that every process reads from `INSPRAAK_*`; outside development none starts with a default secret."""
 
 import base64
-import binascii
 from typing import Literal, Self
 
-from pydantic import AmqpDsn, Field, PostgresDsn, RedisDsn, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AmqpDsn, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DEVELOPMENT_KEY = "ZGV2ZWxvcG1lbnQtb25seS1rZXktMzItYnl0ZXMtLSE"  # base64url of 32 bytes that say what they are
+PREFIX = "INSPRAAK_"
 SECRETS = ("internal_key", "master_key")
+
+
+class BadSettingsError(ValueError):
+    """Settings with which a process cannot start; the text says which and why, and never what they were."""
 
 
 def key_bytes(secret: SecretStr) -> bytes:
@@ -16,7 +21,7 @@ def key_bytes(secret: SecretStr) -> bytes:
     text = secret.get_secret_value()
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError("a key is base64url text") from error
     if len(raw) != 32:  # noqa: PLR2004 - AES-256
         raise ValueError(f"a key has 32 bytes, not {len(raw)}")
@@ -26,7 +31,7 @@ def key_bytes(secret: SecretStr) -> bytes:
 class Settings(BaseSettings):
     """What a process is told. Durations are seconds, sizes are bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="INSPRAAK_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     environment: Literal["development", "test", "production"] = "production"
     host: str = "127.0.0.1"
@@ -52,10 +57,22 @@ class Settings(BaseSettings):
     def _no_default_secret_outside_development(self) -> Self:
         for name in self.secrets():
             value: SecretStr = getattr(self, name)
-            key_bytes(value)
+            _check_key(name, value)
             if self.environment == "production" and value.get_secret_value() == DEVELOPMENT_KEY:
-                raise ValueError(f"INSPRAAK_{name.upper()} must be set outside development")
+                raise ValueError(f"{PREFIX}{name.upper()} must be set outside development")
+        for value in self.old_master_keys:
+            _check_key("old_master_keys", value)
         return self
+
+    @classmethod
+    def load(cls) -> Self:
+        """The settings of this process, from its environment; `BadSettingsError` where it cannot start with them."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise BadSettingsError("; ".join(map(_sentence, error.errors()))) from None
+        except SettingsError as error:  # a list that is no JSON
+            raise BadSettingsError(str(error)) from None
 
     @classmethod
     def secrets(cls) -> tuple[str, ...]:
@@ -63,8 +80,21 @@ class Settings(BaseSettings):
         return SECRETS
 
     def required(self, name: str) -> str:
-        """The text of a setting that this process cannot do without."""
+        """The text of a setting that this process cannot do without; `BadSettingsError` where it is not set."""
         value = getattr(self, name)
         if value is None:
-            raise ValueError(f"INSPRAAK_{name.upper()} is not set")
+            raise BadSettingsError(f"{PREFIX}{name.upper()} is not set")
         return str(value)
+
+
+def _check_key(name: str, value: SecretStr) -> None:
+    try:
+        key_bytes(value)
+    except ValueError as error:
+        raise ValueError(f"{PREFIX}{name.upper()} is no key: {error}") from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """Which variable is wrong and why, without its value, which may be a secret."""
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message

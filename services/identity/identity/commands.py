@@ -51,7 +51,7 @@ def commands(service: Service) -> dict[str, Command]:
 async def _with_resources(
     service: Service, act: Callable[[Resources, argparse.Namespace], Awaitable[int]], parsed: argparse.Namespace
 ) -> int:
-    held = service.resources(service.settings_type())
+    held = service.resources(service.settings_type.load())
     try:
         return await act(held, parsed)
     finally:

@@ -105,7 +105,7 @@ def commands(service: Service) -> dict[str, Command]:
 
 def _run(service: Service, act: Callable[[AsyncSession], Awaitable[str]], *tenants: UUID) -> int:
     async def run() -> str:
-        held = service.resources(Settings())
+        held = service.resources(Settings.load())
         try:
             async with tenant_session(held.sessions, *tenants) as session:
                 return await act(session)

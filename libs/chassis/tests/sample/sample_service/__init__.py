@@ -1,0 +1,1 @@
+"""A service of the tests' own: what every service has and nothing else."""
