@@ -32,6 +32,7 @@ AWAY = (
 )
 UNAVAILABLE = (PoolTimeoutError, ConnectionError, TimeoutError, gaierror)
 ECHO = 4  # characters of an input that, found in a message about it, are no coincidence
+UNREADABLE = 400
 logger = logging.getLogger("chassis.errors")
 E = TypeVar("E", bound=Exception)
 
@@ -94,6 +95,8 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
 
 async def _on_http(_: Request, error: Exception) -> Response:
     http = _as(error, HTTPException)
+    if http.status_code == UNREADABLE and http.__cause__ is not None:  # FastAPI's, of a body that is no text at all
+        return invalid([{"pointer": "", "message": "the body cannot be read", "kind": "unreadable"}])
     return problem(http.status_code, CODES.get(http.status_code, "error"), headers=http.headers)
 
 

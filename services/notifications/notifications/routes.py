@@ -20,7 +20,7 @@ async def get_subscriptions(session: Session, person: Person) -> SubscriptionLis
     return SubscriptionList(items=[SubscriptionOut(topic=one.topic, language=one.language) for one in found])
 
 
-@router.put("/subscriptions/{topic}", status_code=204, responses=problems("not_signed_in", "not_found"))
+@router.put("/subscriptions/{topic}", status_code=204, responses=problems("not_signed_in", "not_found", "invalid"))
 async def put_subscription(topic: str, body: SubscriptionIn, session: Session, person: Person, now: Now) -> None:
     """Mail me about a topic: `polls` for all, `poll-<id>` for one."""
     await actions.subscribe(session, person.person_id, topic, body.language, now=now)
@@ -32,14 +32,14 @@ async def delete_subscription(topic: str, session: Session, person: Person) -> N
     await actions.unsubscribe(session, person.person_id, topic)
 
 
-@router.get("/unsubscribe", responses=problems("not_found"))
+@router.get("/unsubscribe", responses=problems("not_found", "invalid"))
 async def get_unsubscribe(token: str, session: Session) -> Stopped:
     """What a link at a mail's end would stop; looking changes nothing, since mail scanners follow links."""
     _, topic = await read_stop_token(session, token)
     return Stopped(topic=topic)
 
 
-@router.post("/unsubscribe", responses=problems("not_found"))
+@router.post("/unsubscribe", responses=problems("not_found", "invalid"))
 async def post_unsubscribe(token: str, session: Session) -> Stopped:
     """Stop the mails of the link's topic, without signing in (RFC 8058)."""
     person_id, topic = await read_stop_token(session, token)
