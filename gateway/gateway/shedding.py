@@ -54,7 +54,7 @@ class Gate:
         except BaseException as error:
             if turn.done() and not turn.cancelled():
                 self.leave()  # the turn came in the moment of giving up
-            else:
+            elif turn in queue:  # else it was called in that moment, in vain
                 queue.remove(turn)
                 self.waiting -= 1
             if isinstance(error, TimeoutError):
@@ -72,8 +72,9 @@ class Gate:
             while queue and self.inside < self._room[rank]:
                 turn = queue.popleft()
                 self.waiting -= 1
-                self.inside += 1
-                turn.set_result(None)
+                if not turn.done():  # who gives up is heard of a moment later than its turn
+                    self.inside += 1
+                    turn.set_result(None)
 
     @staticmethod
     def _shed(rank: int) -> Refused:

@@ -57,6 +57,24 @@ async def test_the_more_important_go_first_and_each_class_in_its_order() -> None
     assert order == sorted(order)
 
 
+@pytest.mark.parametrize("gives_up_first", [True, False])
+async def test_who_gives_up_in_the_moment_of_the_turn_takes_no_place_with_them(*, gives_up_first: bool) -> None:
+    gate = Gate(1, 5)
+    await gate.enter(VOTES)
+    impatient, patient = (asyncio.create_task(gate.enter(VOTES)) for _ in range(2))
+    await asyncio.sleep(0)
+    if gives_up_first:
+        impatient.cancel()
+        gate.leave()
+    else:
+        gate.leave()
+        impatient.cancel()
+    await asyncio.wait([impatient, patient])
+    assert impatient.cancelled()
+    assert patient.exception() is None
+    assert (gate.inside, gate.waiting) == (1, 0)
+
+
 async def test_who_is_cancelled_while_waiting_gives_the_turn_to_the_next() -> None:
     gate = Gate(1, 10, patience=5)
     await gate.enter(VOTES)
