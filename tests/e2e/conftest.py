@@ -16,6 +16,8 @@ from inspraak_dev.stack import lifecycle
 from inspraak_dev.stack.stack import Stack
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.integration.platform import surroundings
+
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
 SCREENSHOTS = os.environ.get("INSPRAAK_SCREENSHOTS")  # a folder; `make screenshots` sets it
@@ -59,18 +61,20 @@ async def platform() -> AsyncIterator[Platform]:
     """All processes on servers of their own, deleted afterwards whatever happens."""
     if shutil.which("chromium") is None:
         pytest.fail("no Chromium: `make test` installs it")
-    os.environ["INSPRAAK_HTTP_PORT"] = "0"
     stack = Stack(f"e2e-{os.getpid()}")
     try:
-        await asyncio.to_thread(lifecycle.up, stack)
-        demo = Demo(stack)
-        await asyncio.to_thread(demo.register_governments)
+        with surroundings():
+            await asyncio.to_thread(lifecycle.up, stack)
+            demo = Demo(stack)
+            await asyncio.to_thread(demo.register_governments)
         async with Client(demo.gateway, demo.host, mails=demo.mails) as client:
-            await demo.wait_until_known(client)
+            with surroundings():
+                await demo.wait_until_known(client)
             site = f"http://{demo.host}:{demo.gateway.rpartition(':')[2]}"
             yield Platform(site, demo.mails, client, await client.sign_in(OFFICIAL))
     finally:
-        await asyncio.to_thread(lifecycle.reset, Stack(stack.place.instance))
+        with surroundings():
+            await asyncio.to_thread(lifecycle.reset, Stack(stack.place.instance))
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def government(**changes: Any) -> dict[str, Any]:
 def poll(status: str = "open", rule: str = "yes_no", **changes: Any) -> dict[str, Any]:
     labels = ["Ja", "Nee"] if rule == "yes_no" else ["Lindeplein", "Marktplein", "Curieplein"]
     opens = NOW + timedelta(days=3) if status in {"scheduled", "draft"} else NOW - timedelta(days=3)
-    closes = NOW - timedelta(days=1) if status in {"closed", "published"} else NOW + timedelta(days=12, minutes=5)
+    closes = NOW - timedelta(days=1) if status in {"closed", "published"} else NOW + timedelta(days=12, hours=12)
     facts = {
         "poll_id": POLL,
         "status": status,

@@ -68,7 +68,7 @@ def thing_class(name: str) -> type[Event]:
     )
 
 
-async def eventually(check: Callable[[], Awaitable[Any]], *, within: float = 20.0) -> Any:
+async def eventually(check: Callable[[], Awaitable[Any]], *, within: float = 60.0) -> Any:
     """What the check gives as soon as it gives something true."""
     deadline = asyncio.get_running_loop().time() + within
     while True:
