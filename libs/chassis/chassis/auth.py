@@ -32,7 +32,7 @@ KEYS_FRESH_FOR = 600.0
 KEYS_REFETCH_AFTER = 60.0
 KEYS_RETRY_AFTER = 1.0
 CLOCK_LEEWAY = 5
-REMEMBERED = 50_000
+REMEMBERED = 20_000  # tokens, of 1.6 KB each
 HEADERS_REMEMBERED = 64  # all tokens of one key have the same header
 PADDING, HASH = PKCS1v15(), SHA256()
 
@@ -102,18 +102,19 @@ class TokenVerifier:
         return read_claims(orjson.loads(_decoded(payload)))
 
     async def _key_of(self, header: str) -> RSAPublicKey:
-        kid = self._key_ids.get(header)
-        if kid is None:
-            kid = _key_id(header)
+        kid = self._key_ids.get(header) or _key_id(header)
+        now = time.monotonic()
+        stale = now - self._fetched > KEYS_FRESH_FOR
+        if self._keys is None or kid not in self._keys or (stale and not self._lock.locked()):
+            await self._fetch(kid, now)  # of those who know their key one asks, the others go on
+        if self._keys is None:
+            raise Refused("identity_unavailable", status=503)
+        key = self._keys[kid]
+        if header not in self._key_ids:
             if len(self._key_ids) >= HEADERS_REMEMBERED:
                 self._key_ids.clear()
             self._key_ids[header] = kid
-        now = time.monotonic()
-        if self._keys is None or now - self._fetched > KEYS_FRESH_FOR or kid not in self._keys:
-            await self._fetch(kid, now)
-        if self._keys is None:
-            raise Refused("identity_unavailable", status=503)
-        return self._keys[kid]
+        return key
 
     async def _fetch(self, kid: str, now: float) -> None:
         async with self._lock:
@@ -130,7 +131,7 @@ class TokenVerifier:
                     answer.raise_for_status()
                     self._keys = _public_keys(await answer.json(content_type=None))
                     self._fetched = now
-            except (aiohttp.ClientError, TimeoutError, JoseError, ValueError, KeyError) as error:
+            except (aiohttp.ClientError, TimeoutError, JoseError, ValueError, KeyError, TypeError) as error:
                 if self._keys is None:
                     raise Refused("identity_unavailable", status=503) from error
 
