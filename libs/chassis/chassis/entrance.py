@@ -19,6 +19,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json"})
 WITHOUT_TENANT = ("/internal/",)  # routes between services may speak of all governments
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 TENANTS_REMEMBERED = 4096
 
 
@@ -90,10 +91,12 @@ class Entrance:
         return known
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count under the route's template, never under what a client wrote: labels must be few."""
         route = getattr(scope.get("route"), "path", "other")
-        key = (scope["method"], route, status)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        key = (method, route, status)
         observer = self._observers.get(key)
         if observer is None:
-            observer = REQUEST_SECONDS.labels(self._service, scope["method"], route, str(status))
+            observer = REQUEST_SECONDS.labels(self._service, method, route, str(status))
             self._observers[key] = observer
         observer.observe(seconds)

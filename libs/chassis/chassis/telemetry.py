@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS = Histogram(
     "http_server_request_duration_seconds",
-    "Time from a request's arrival to the start of its answer",
+    "Time from a request's arrival to the end of its answer",
     ("service", "method", "route", "code"),
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
