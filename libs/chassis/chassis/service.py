@@ -18,7 +18,6 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -243,5 +242,5 @@ class Service:
         return asyncio.run(run())
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: Any) -> str:
     return f"{'.'.join(map(str, error['loc']))}: {error['msg']}"

@@ -1,10 +1,9 @@
 """Settings that every process reads from `INSPRAAK_*`; outside development none starts with a default secret."""
 
 import base64
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import AmqpDsn, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 DEVELOPMENT_KEY = "ZGV2ZWxvcG1lbnQtb25seS1rZXktMzItYnl0ZXMtLSE"  # base64url of 32 bytes that say what they are
@@ -94,7 +93,7 @@ def _check_key(name: str, value: SecretStr) -> None:
         raise ValueError(f"{PREFIX}{name.upper()} is no key: {error}") from None
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: Any) -> str:
     """Which variable is wrong and why, without its value, which may be a secret."""
     message = error["msg"].removeprefix("Value error, ")
     return f"{PREFIX}{str(error['loc'][0]).upper()}: {message}" if error["loc"] else message
