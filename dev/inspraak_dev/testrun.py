@@ -18,7 +18,7 @@ from inspraak_dev.stack.stack import ADDRESSES, Stack, servers
 from inspraak_dev.stack.state import try_lock
 
 ENDS_WITHIN = 60.0
-PARALLEL = ("-n", "2", "--dist", "loadgroup")  # tests that share a server they kill carry one xdist_group
+PARALLEL = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder", "-p", "inspraak_dev.testgroups")
 
 
 def main(arguments: list[str]) -> int:
