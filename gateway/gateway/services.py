@@ -22,20 +22,32 @@ class Service:
         self.gate = Gate(entry.in_flight, entry.waiting)
 
     async def ask(self, message: Message) -> Answer:
-        """Send a request on and give the head of the answer.
+        """Send a request on and give the answer, once its head and the beginning of its body are there.
 
         Raises:
             Refused: 503 `service_unavailable` when the service is down; 502 `service_failed` when it went away in the
                 middle of something that must not be done twice.
         """
         try:
-            return await ask(self.pool, message)
+            answer = await ask(self.pool, message)
+            if not answer.complete:
+                await self._begun(answer)
         except Unreachable:
             raise self._failed("unreachable", 503, "service_unavailable") from None
         except Broken:
             if message.repeatable:
                 raise self._failed("broken", 503, "service_unavailable") from None
             raise self._failed("broken", 502, "service_failed") from None
+        return answer
+
+    @staticmethod
+    async def _begun(answer: Answer) -> None:
+        """A service that dies between head and body has not answered: the client gets no half answer."""
+        try:
+            await answer.begin()
+        except BaseException:
+            answer.abandon()
+            raise
 
     def _failed(self, reason: str, status: int, code: str) -> Refused:
         UPSTREAM_FAILURES.labels(self.name, reason).inc()

@@ -82,6 +82,34 @@ async def test_a_service_that_comes_back_is_used_again(start: Any, nobody: str, 
         await eventually(answers)
 
 
+async def test_of_many_who_ask_when_it_has_come_back_nobody_is_told_that_it_is_down(
+    start: Any, nobody: str, speaking: Any, monkeypatch: Any
+) -> None:
+    async def act(line: Any) -> None:
+        while await line.head():
+            await line.send(OK)
+
+    monkeypatch.setattr("gateway.upstream.pool.REST", (0, 0))
+    world = await start(urls={"voting": nobody})
+    assert (await world.ask("GET", "/api/v1/polls")).status == 503
+    async with speaking(act, int(nobody.rpartition(":")[2])):
+        asked = [world.ask("PUT", VOTE, headers=world.bearer(), data=BALLOT) for _ in range(20)]
+        assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
+
+
+async def test_a_service_that_dies_between_head_and_body_has_not_answered(start: Any, speaking: Any) -> None:
+    async def act(line: Any) -> None:
+        await line.head()
+        await line.send(OK.removesuffix(b"ok"))
+
+    async with speaking(act) as url:
+        world = await start(urls={"voting": url})
+        vote = await world.ask("PUT", VOTE, headers=world.bearer(), data=BALLOT)
+        assert (vote.status, vote.code) == (503, "service_unavailable")
+        made = await world.ask("POST", "/api/v1/polls", headers=world.bearer())
+        assert (made.status, made.code) == (502, "service_failed")
+
+
 async def test_a_deadline_ends_a_request_with_504(start: Any, speaking: Any, changed: Any) -> None:
     async def act(line: Any) -> None:
         await line.head()

@@ -49,17 +49,25 @@ class Answer:
         self.held = 0
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def read(self) -> bytes:
-        """The next piece of the body, empty at its end.
+    async def begin(self) -> None:
+        """Wait until something of the body is there, or its end.
 
         Raises:
-            Broken: the service went away in the middle.
+            Broken: the service went away before.
         """
         while not self._pieces and not self.complete:
             if self.failed:
                 raise Broken("the answer ended early")
             self._waiter = self._connection.loop.create_future()
             await self._waiter
+
+    async def read(self) -> bytes:
+        """The next piece of the body, empty at its end.
+
+        Raises:
+            Broken: the service went away in the middle.
+        """
+        await self.begin()
         return self.take()
 
     def abandon(self) -> None:

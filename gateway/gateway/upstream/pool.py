@@ -21,8 +21,8 @@ class Unreachable(Exception):  # noqa: N818 - what happened, told as its name
 class Pool:
     """Connections to a service at `http://host:port`, the one used last goes first.
 
-    A service that refuses connections is left alone for half a second to a second; then one request tries it, and the
-    others are told at once that it is down.
+    A service that refuses connections is left alone for half a second to a second, and whoever asks is told at once
+    that it is down; then one request tries it, and what that one finds holds for the others.
     """
 
     def __init__(self, name: str, address: str) -> None:
@@ -36,7 +36,7 @@ class Pool:
         self._open: set[Connection] = set()
         self._down_until = 0.0
         self._down = False
-        self._trying = False
+        self._trial: asyncio.Future[None] | None = None
 
     async def acquire(self, *, new: bool = False, fresh: bool = False) -> Connection:
         """A connection; `fresh` never one that was silent for long, `new` never one that served before.
@@ -55,22 +55,26 @@ class Pool:
         return await self._connect()
 
     async def _connect(self) -> Connection:
-        if self._down and (self._trying or monotonic() < self._down_until):
+        while self._down and self._trial is not None:
+            await asyncio.shield(self._trial)
+        if self._down and monotonic() < self._down_until:
             raise Unreachable(self.name)
-        self._trying = True
+        loop = asyncio.get_running_loop()
+        trial = self._trial = loop.create_future() if self._down else None
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
-                loop = asyncio.get_running_loop()
                 _, connection = await loop.create_connection(
                     lambda: Connection(self._free, self._lost, loop), self.host, self.port
                 )
+            self._down = False
         except OSError as error:  # a timeout is one too
             self._down = True
             self._down_until = monotonic() + random.uniform(*REST)
             raise Unreachable(self.name) from error
         finally:
-            self._trying = False
-        self._down = False
+            if trial is not None:
+                self._trial = None
+                trial.set_result(None)
         self._open.add(connection)
         return connection
 
