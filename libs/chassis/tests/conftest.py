@@ -1,6 +1,7 @@
 """What the chassis's own tests share."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
+from libs.chassis.tests.entries import Entry, Seat
+
 MakeTables = Callable[..., Awaitable[Database]]
 ROLES = {"chassis_owner": "BYPASSRLS", "chassis": "NOBYPASSRLS"}
 
@@ -19,6 +22,28 @@ ROLES = {"chassis_owner": "BYPASSRLS", "chassis": "NOBYPASSRLS"}
 @pytest.fixture
 async def tables(servers: Servers) -> AsyncIterator[MakeTables]:
     """Makes a fresh database that holds these tables: those with a tenant under row-level security, all granted."""
+    async with _making_tables(servers) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+async def kept_database(servers: Servers) -> AsyncIterator[Database]:
+    """The database of `entries`, made once."""
+    async with _making_tables(servers) as make:
+        yield await make(Entry, Seat)
+
+
+@pytest.fixture
+async def entries(kept_database: Database) -> Database:
+    """A database with empty tables `entries` and `seats`."""
+    owner = await asyncpg.connect(kept_database.owner_url)
+    await owner.execute("TRUNCATE entries, seats")
+    await owner.close()
+    return kept_database
+
+
+@asynccontextmanager
+async def _making_tables(servers: Servers) -> AsyncIterator[MakeTables]:
     admin = await asyncpg.connect(servers.postgres_url)
     made: list[str] = []
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from chassis.batch import Batcher
 from chassis.db import TenantRow, create_engine, session_maker, tenant_session
 from chassis.refusals import Refused
-from sqlalchemy import CheckConstraint, Integer, Text, text
+from sqlalchemy import CheckConstraint, Integer, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -32,6 +32,16 @@ class Entry(TenantRow, Tables):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     value: Mapped[int] = mapped_column(Integer)
     note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Seat(TenantRow, Tables):
+    """Its constraint waits for the commit."""
+
+    __tablename__ = "seats"
+    __table_args__ = (UniqueConstraint("place", name="uq_seats_place", deferrable=True, initially="DEFERRED"),)
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    place: Mapped[int] = mapped_column(Integer)
 
 
 @dataclass(frozen=True)

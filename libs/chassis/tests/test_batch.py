@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from libs.chassis.tests import entries
+from libs.chassis.tests import entries as program
 from libs.chassis.tests.entries import GENT, LEUVEN, Entry, Put, Writer
 
 SLOW_ROWS = (  # so that two statements are under way at once
@@ -26,13 +26,8 @@ SLOW_ROWS = (  # so that two statements are under way at once
 
 
 @pytest.fixture
-async def database(tables: Callable[..., Awaitable[Database]]) -> Database:
-    return await tables(Entry)
-
-
-@pytest.fixture
-async def engine(database: Database) -> AsyncIterator[AsyncEngine]:
-    made = create_engine(database.url, pool=5)
+async def engine(entries: Database) -> AsyncIterator[AsyncEngine]:
+    made = create_engine(entries.url, pool=5)
     yield made
     await made.dispose()
 
@@ -153,6 +148,7 @@ async def test_those_who_put_and_go_away_do_not_fill_the_memory(writer: Writer) 
         await batcher.put(Put(5))
     writer.go_on.set()
     await outcomes(held)
+    await batcher.drain()  # the rows of those who have gone
 
 
 async def test_one_who_goes_away_spoils_nothing_for_the_others(writer: Writer) -> None:
@@ -261,15 +257,19 @@ async def test_two_batches_never_write_the_same_key_at_once_and_the_last_good_wr
     assert all(stored[number] == value for number, value in last.items() if value >= 0)
 
 
-async def test_two_processes_that_write_the_same_keys_never_deadlock(database: Database, writer: Writer) -> None:
+async def test_two_processes_that_write_the_same_keys_never_deadlock(
+    tables: Callable[..., Awaitable[Database]],
+) -> None:
+    database = await tables(Entry)
     owner = create_engine(database.owner_url, pool=2)
     async with owner.begin() as connection:
         for statement in SLOW_ROWS:
             await connection.execute(text(statement))
     await owner.dispose()
-    program = str(Path(entries.__file__))
     both = [
-        await asyncio.create_subprocess_exec(sys.executable, program, database.url, order, stdin=PIPE, stdout=PIPE)
+        await asyncio.create_subprocess_exec(
+            sys.executable, str(Path(program.__file__)), database.url, order, stdin=PIPE, stdout=PIPE
+        )
         for order in ("ascending", "descending")
     ]
     for process in both:
@@ -277,4 +277,6 @@ async def test_two_processes_that_write_the_same_keys_never_deadlock(database: D
         assert await process.stdout.readline() == b"ready\n"
     said = await asyncio.gather(*(process.communicate(b"go\n") for process in both))
     assert [out for out, _ in said] == [b"180 written\n"] * 2
-    assert len(await writer.stored()) == entries.KEYS
+    engine = create_engine(database.url, pool=2)
+    assert len(await Writer(session_maker(engine)).stored()) == program.KEYS
+    await engine.dispose()

@@ -1,6 +1,6 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -33,8 +33,8 @@ ROWS = 2500
 
 
 @pytest.fixture
-async def database(tables: Callable[..., Awaitable[Database]]) -> Database:
-    return await tables(Entry)
+def database(entries: Database) -> Database:
+    return entries
 
 
 @asynccontextmanager
@@ -186,7 +186,7 @@ async def test_a_backfill_by_the_owner_changes_the_rows_of_all_governments(
 
 
 async def test_tables_with_a_policy_are_those_that_begin_their_keys_with_a_government() -> None:
-    assert tenant_tables(Tables.metadata) == ["entries"]
+    assert tenant_tables(Tables.metadata) == ["entries", "seats"]
     assert [column.name for column in Entry.__table__.primary_key.columns] == ["tenant_id", "number"]
     assert len(enable_row_level_security("a", "b")) == 6
 

@@ -20,8 +20,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from libs.chassis.tests.asking import Ask, asked
-from libs.chassis.tests.entries import Entry
+from libs.chassis.tests.asking import LEUVEN, Ask, asked
 
 SECRET = "jan.peeters@example.org"
 JSON = {"content-type": "application/json"}
@@ -82,19 +81,17 @@ async def post_sql(session: Session, statements: Annotated[list[tuple[str, dict[
 
 
 @pytest.fixture
-async def database(tables: Callable[..., Awaitable[Database]]) -> Database:
-    made = await tables(Entry)
-    owner = await asyncpg.connect(made.owner_url)
-    unique = "add constraint uq_entries_value unique (value) deferrable initially deferred"
-    await owner.execute(f"alter table entries {unique}")
-    await owner.close()
-    return made
+async def ask() -> AsyncIterator[Ask]:
+    """The router without a database."""
+    async with asked(router) as ask:
+        yield ask
 
 
 @pytest.fixture
-async def ask(database: Database) -> AsyncIterator[Ask]:
-    meanings = {"ck_entries_value": (409, "too_low"), "uq_entries_value": (409, "value_taken")}
-    async with asked(router, database.url, constraints=meanings) as ask:
+async def data(entries: Database) -> AsyncIterator[Ask]:
+    """The router with a database."""
+    meanings = {"ck_entries_value": (409, "too_low"), "uq_seats_place": (409, "place_taken")}
+    async with asked(router, entries.url, constraints=meanings) as ask:
         yield ask
 
 
@@ -102,11 +99,12 @@ async def sql(ask: Ask, *statements: str, **values: Any) -> Answer:
     return await ask("POST", "/sql", json=[(statement, values) for statement in statements])
 
 
-INSERT = "insert into entries (tenant_id, number, value, note) values ('{tenant}', {number}, {value}, '')"
+def entry(number: int, value: int) -> str:
+    return f"insert into entries (tenant_id, number, value, note) values ('{LEUVEN}', {number}, {value}, '')"  # noqa: S608
 
 
-def inserted(number: int, value: int) -> str:
-    return INSERT.format(tenant=UUID(int=1), number=number, value=value)
+def seat(number: int, place: int) -> str:
+    return f"insert into seats (tenant_id, number, place) values ('{LEUVEN}', {number}, {place})"  # noqa: S608
 
 
 def is_problem(answer: Answer, status: int, code: str) -> bool:
@@ -185,30 +183,30 @@ async def test_paths_queries_and_broken_json_are_told_in_the_same_way(ask: Ask) 
     assert is_problem(await ask("POST", "/given/1", data="[" * 5000, headers=JSON), 422, "invalid")
 
 
-async def test_a_broken_constraint_means_what_the_service_says_it_means(ask: Ask) -> None:
-    assert is_problem(await sql(ask, inserted(1, -1)), 409, "too_low")
+async def test_a_broken_constraint_means_what_the_service_says_it_means(data: Ask) -> None:
+    assert is_problem(await sql(data, entry(1, -1)), 409, "too_low")
 
 
-async def test_a_commit_that_fails_never_gives_success(ask: Ask) -> None:
-    twice = await sql(ask, inserted(1, 7), inserted(2, 7))  # a deferred constraint: only the commit finds out
-    assert is_problem(twice, 409, "value_taken")
-    assert (await sql(ask, "delete from entries")).json == ["0"]
+async def test_a_commit_that_fails_never_gives_success(data: Ask) -> None:
+    twice = await sql(data, seat(1, 7), seat(2, 7))  # a deferred constraint: only the commit finds out
+    assert is_problem(twice, 409, "place_taken")
+    assert (await sql(data, "delete from seats")).json == ["0"]
 
 
-async def test_a_broken_constraint_that_nobody_named_is_our_mistake(ask: Ask) -> None:
-    assert is_problem(await sql(ask, inserted(1, 1), inserted(1, 2)), 500, "internal")
+async def test_a_broken_constraint_that_nobody_named_is_our_mistake(data: Ask) -> None:
+    assert is_problem(await sql(data, entry(1, 1), entry(1, 2)), 500, "internal")
 
 
 @pytest.mark.parametrize("note", ["zero \0 byte", "half a \ud800 pair"])
-async def test_a_text_that_the_database_cannot_hold_is_invalid(ask: Ask, note: str) -> None:
+async def test_a_text_that_the_database_cannot_hold_is_invalid(data: Ask, note: str) -> None:
     body = json.dumps([("select cast(:note as text)", {"note": note})])
     assert is_problem(
-        await ask("POST", "/sql", data=body, headers={"content-type": "application/json"}), 422, "invalid"
+        await data("POST", "/sql", data=body, headers={"content-type": "application/json"}), 422, "invalid"
     )
 
 
-async def test_a_number_that_the_database_cannot_hold_is_invalid(ask: Ask) -> None:
-    assert is_problem(await sql(ask, "select 2147483647 + cast(:one as integer)", one=1), 422, "invalid")
+async def test_a_number_that_the_database_cannot_hold_is_invalid(data: Ask) -> None:
+    assert is_problem(await sql(data, "select 2147483647 + cast(:one as integer)", one=1), 422, "invalid")
 
 
 @pytest.mark.parametrize(
@@ -222,17 +220,17 @@ async def test_a_number_that_the_database_cannot_hold_is_invalid(ask: Ask) -> No
         ["select pg_terminate_backend(pg_backend_pid())"],
     ],
 )
-async def test_what_may_go_better_next_time_is_503(ask: Ask, statements: list[str]) -> None:
-    assert is_problem(await sql(ask, *statements), 503, "database_unavailable")
-    assert (await sql(ask, "select 1")).status == 200
+async def test_what_may_go_better_next_time_is_503(data: Ask, statements: list[str]) -> None:
+    assert is_problem(await sql(data, *statements), 503, "database_unavailable")
+    assert (await sql(data, "select 1")).status == 200
 
 
-async def test_a_statement_of_ours_that_is_wrong_is_our_mistake(ask: Ask) -> None:
+async def test_a_statement_of_ours_that_is_wrong_is_our_mistake(data: Ask) -> None:
     for statement in ("select nothing", "selec", "delete from pg_class"):
-        assert is_problem(await sql(ask, statement), 500, "internal")
+        assert is_problem(await sql(data, statement), 500, "internal")
 
 
-async def test_a_pool_that_is_used_up_is_503(database: Database) -> None:
+async def test_a_pool_that_is_used_up_is_503(entries: Database) -> None:
     held, let_go = asyncio.Event(), asyncio.Event()
     holding = APIRouter()
 
@@ -243,7 +241,7 @@ async def test_a_pool_that_is_used_up_is_503(database: Database) -> None:
         await let_go.wait()
 
     holding.include_router(router)
-    async with asked(holding, database.url, pool=1) as ask:
+    async with asked(holding, entries.url, pool=1) as ask:
         first = asyncio.create_task(ask("GET", "/hold"))
         await held.wait()
         assert is_problem(await sql(ask, "select 1"), 503, "database_unavailable")
@@ -253,13 +251,16 @@ async def test_a_pool_that_is_used_up_is_503(database: Database) -> None:
 
 
 @pytest.mark.parametrize("change", [{"port": 1}, {"password": "wrong"}, {"database": "none"}, {"host": "no.invalid"}])
-async def test_a_database_that_is_not_there_is_503(database: Database, change: dict[str, Any]) -> None:
-    url = make_url(database.url).set(**change).render_as_string(hide_password=False)
+async def test_a_database_that_is_not_there_is_503(entries: Database, change: dict[str, Any]) -> None:
+    url = make_url(entries.url).set(**change).render_as_string(hide_password=False)
     async with asked(router, url) as ask:
         assert is_problem(await sql(ask, "select 1"), 503, "database_unavailable")
 
 
-async def test_a_database_that_lets_in_no_more_is_503(database: Database, servers: Servers) -> None:
+async def test_a_database_that_lets_in_no_more_is_503(
+    tables: Callable[..., Awaitable[Database]], servers: Servers
+) -> None:
+    database = await tables()
     admin = await asyncpg.connect(servers.postgres_url)
     await admin.execute(f'alter database "{make_url(database.url).database}" connection limit 0')
     await admin.close()
