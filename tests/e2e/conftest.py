@@ -14,7 +14,7 @@ from inspraak_dev.demo.client import Client
 from inspraak_dev.demo.main import Demo
 from inspraak_dev.stack import lifecycle
 from inspraak_dev.stack.stack import Stack
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
 from tests.integration.platform import surroundings
 
@@ -23,6 +23,7 @@ QUIET += ["--disable-background-networking", "--disable-component-update"]
 SCREENSHOTS = os.environ.get("INSPRAAK_SCREENSHOTS")  # a folder; `make screenshots` sets it
 WIDTHS = {360: 740, 1280: 800}
 OFFICIAL = "official@leuven.localhost"
+ANSWERED = re.compile(r"status of (404|422)")  # a page that is not there, a form with a mistake: Chromium reports them
 
 
 @dataclass
@@ -122,6 +123,12 @@ class Person:
             await self.page.screenshot(path=f"{SCREENSHOTS}/{name}-{self.width}.png", full_page=True)
 
 
+def is_trouble(message: ConsoleMessage) -> bool:
+    """Whether a line in the browser's console is about something that no page may do."""
+    of_a_page = "/static/" not in message.location["url"]
+    return message.type == "error" and not (of_a_page and ANSWERED.search(message.text))
+
+
 @pytest.fixture
 async def at_a_screen(platform: Platform, browser: Browser) -> AsyncIterator[Any]:
     """Sits somebody down: `await at_a_screen(width=360, scripts=False)`."""
@@ -140,7 +147,7 @@ async def at_a_screen(platform: Platform, browser: Browser) -> AsyncIterator[Any
         checker = None if scripts else await context_of(width, scripts=True)
         page = await context.new_page()
         trouble: list[str] = []
-        page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: trouble.append(message.text) if is_trouble(message) else None)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         here = platform.site.split("//")[1]
         page.on("request", lambda sent: None if here in sent.url else trouble.append(f"asked {sent.url}"))
