@@ -75,7 +75,7 @@ async def cast_one_vote(demo: Demo) -> str:
         poll_id: str = (await client.ask("POST", "/api/v1/polls", body, token=official))["poll_id"]
         path = f"/api/v1/polls/{poll_id}"
         await client.ask("POST", f"{path}/schedule", token=official)
-        await client.ask("PUT", f"/api/v1/subscriptions/poll-{poll_id}", {"language": "en"}, token=citizen)
+        await client.ask("PUT", f"/api/v1/subscriptions/poll-{poll_id}", token=citizen)
         await client.ask("PUT", f"{path}/vote", {"choices": [1]}, token=citizen)
         reason = dict.fromkeys(("nl", "fr", "en"), "One vote is enough to be traced.")
         await client.ask("POST", f"{path}/close", {"reason": reason}, token=official)

@@ -75,7 +75,7 @@ async def test_a_government_is_registered_and_live_and_its_people_vote_change_an
     tokens = {language: await client.sign_in(email, language) for language, email in emails.items()}
     for language, token in tokens.items():
         assert (await client.ask("GET", "/api/v1/me", token=token))["language"] == language
-        await client.ask("PUT", "/api/v1/subscriptions/polls", {"language": language}, token=token)
+        await client.ask("PUT", "/api/v1/subscriptions/polls", token=token)
     poll = (await client.ask("POST", "/api/v1/polls", yes_or_no(), token=official))["poll_id"]
     path = f"/api/v1/polls/{poll}"
     await client.ask("POST", f"{path}/schedule", token=official)

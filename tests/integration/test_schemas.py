@@ -155,14 +155,14 @@ async def test_a_backfill_by_the_owner_changes_rows_of_all_governments(database_
     async with engine.begin() as connection:
         for _ in range(2):
             await connection.execute(
-                text("insert into subscriptions values (:tenant, :person, 'polls', 'nl', now())"),
+                text("insert into subscriptions values (:tenant, :person, 'polls', now())"),
                 {"tenant": uuid4(), "person": uuid4()},
             )
-        changed = await connection.execute(text("update subscriptions set language = 'fr'"))
+        changed = await connection.execute(text("update subscriptions set topic = 'fr'"))
     assert changed.rowcount == 2
     login = login_engine(database)
     async with login.begin() as connection:
-        hidden = await connection.execute(text("update subscriptions set language = 'de'"))
+        hidden = await connection.execute(text("update subscriptions set topic = 'de'"))
     assert hidden.rowcount == 0
     for each in (engine, login):
         await each.dispose()

@@ -116,8 +116,9 @@ class Government:
         return await self.publish(poll_id)
 
     async def subscribe(self, person: Person, language: str = "nl") -> None:
-        """Let somebody be told of polls by mail."""
-        await self.must("PUT", "/api/v1/subscriptions/polls", {"language": language}, by=person)
+        """Let somebody be told of polls by mail, in a language."""
+        await self.must("PATCH", "/api/v1/me", {"language": language}, by=person)
+        await self.must("PUT", "/api/v1/subscriptions/polls", by=person)
 
     async def mails(self, person: Person) -> list[str]:
         """The subjects of somebody's mails, oldest first."""

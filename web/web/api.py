@@ -157,7 +157,6 @@ class Subscription(Answer):
     """What somebody asked to be mailed about."""
 
     topic: str
-    language: str | None = None
 
 
 class Subscriptions(Answer):

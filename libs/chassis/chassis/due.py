@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, Text, delete, func, select, text, update
+from sqlalchemy import CTE, CheckConstraint, DateTime, Index, Text, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Mapped, mapped_column
@@ -55,6 +55,15 @@ async def at(session: AsyncSession, kind: str, *, subject: UUID, when: datetime)
     await _set(session, kind, tenant_of(session), subject, when=when, traceparent=telemetry.current_traceparent())
 
 
+async def at_each(session: AsyncSession, kind: str, subjects: CTE, *, when: datetime) -> int:
+    """Let a timer go off for each `id` that a statement returns, all by that one statement; how many they are."""
+    facts = (literal(kind), literal(tenant_of(session)), subjects.c.id, literal(when))
+    found = select(*facts, literal(telemetry.current_traceparent(), Text))
+    columns = [Due.kind, Due.tenant, Due.subject, Due.due_at, Due.traceparent]
+    made = await session.execute(insert(Due).from_select(columns, found, include_defaults=False).returning(literal(1)))
+    return len(made.all())
+
+
 async def cancel(session: AsyncSession, kind: str, *, subject: UUID) -> None:
     """Let it not happen; nothing if there is no such timer."""
     await session.execute(delete(Due).where(Due.kind == kind, Due.tenant == tenant_of(session), Due.subject == subject))
@@ -89,18 +98,21 @@ class Timers:
     def __init__(self, *others: "Timers") -> None:
         """`others` are tables whose effects this one begins with."""
         self._effects: dict[str, Callable[..., Awaitable[None]]] = {}
+        self._attempts: dict[str, int] = {}
         self._intervals: dict[str, timedelta] = {}
         for other in others:
             self._effects |= other._effects  # noqa: SLF001 - of the same class
+            self._attempts |= other._attempts  # noqa: SLF001
             self._intervals |= other._intervals  # noqa: SLF001
 
-    def __call__(self, kind: str) -> Callable[[F], F]:
-        """Enter an effect; `TypeError` for a second one of a kind."""
+    def __call__(self, kind: str, *, attempts: int = ATTEMPTS) -> Callable[[F], F]:
+        """Enter an effect, parked after so many failures (12 take half an hour); `TypeError` for a second of a kind."""
 
         def enter(effect: F) -> F:
             if kind in self._effects:
                 raise TypeError(f"{kind} already has an effect")
             self._effects[kind] = effect
+            self._attempts[kind] = attempts
             return effect
 
         return enter
@@ -171,7 +183,8 @@ class Timers:
     ) -> None:
         logger.warning("timer %s of %s failed: %s", claimed.kind, claimed.subject, describe(error), exc_info=error)
         attempts = claimed.attempts + 1
-        hopeless = claimed.kind not in self._intervals and (attempts >= ATTEMPTS or cannot_heal(error))
+        too_often = attempts >= self._attempts[claimed.kind]
+        hopeless = claimed.kind not in self._intervals and (too_often or cannot_heal(error))
         async with tenant_session(sessions) as session:
             # only if it is still as it was: another worker may have claimed it, the application may have moved it
             same = (Due.kind == claimed.kind, Due.tenant == claimed.tenant, Due.subject == claimed.subject)

@@ -16,14 +16,8 @@ timers = Timers()
 
 
 @on(GovernmentRegistered)
-async def government_registered(event: GovernmentState, session: AsyncSession, now: datetime, *, sequence: int) -> None:
-    """Keep the copy."""
-    del now
-    await actions.remember_government(session, event.model_dump(), sequence=sequence)
-
-
 @on(GovernmentChanged)
-async def government_changed(event: GovernmentState, session: AsyncSession, now: datetime, *, sequence: int) -> None:
+async def government_told(event: GovernmentState, session: AsyncSession, now: datetime, *, sequence: int) -> None:
     """Keep the copy."""
     del now
     await actions.remember_government(session, event.model_dump(), sequence=sequence)
@@ -42,7 +36,14 @@ async def result_published(event: ResultPublished, session: AsyncSession, now: d
     await actions.tell(session, "result_published", event, now=now)
 
 
-@timers(actions.SEND)
+@timers(actions.SEND, attempts=300)  # two days, as mail servers do
 async def send_mail(subject: UUID, session: AsyncSession, now: datetime) -> None:
     """Send one mail."""
     await actions.send(session, subject, session.info["resources"].settings, now=now)
+
+
+@timers(actions.FORGET)
+async def forget(subject: UUID, session: AsyncSession, now: datetime) -> None:
+    """Forget one announcement."""
+    del now
+    await actions.forget(session, subject)

@@ -1,4 +1,4 @@
-"""Tables: who asked for which mails, and each mail that is due to somebody. Addresses stay in identity."""
+"""Tables: who asked for which mails, what they are told, each mail. Addresses and languages stay in identity."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from chassis.db import NAMES, TenantRow
 from chassis.db import Base as ChassisBase
-from sqlalchemy import CheckConstraint, Index, MetaData, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, MetaData, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,14 +30,26 @@ class Government(TenantRow, Base):
 
 
 class Subscription(TenantRow, Base):
-    """A person's wish to get mails about a topic, in a language."""
+    """A person's wish to get mails about a topic."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (Index("ix_subscriptions_topic", "tenant_id", "topic", "person_id"),)
 
     person_id: Mapped[UUID] = mapped_column(primary_key=True)
     topic: Mapped[str] = mapped_column(Text, primary_key=True)
-    language: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+
+
+class Announcement(TenantRow, Base):
+    """A fact that people are told, with what its event said."""
+
+    __tablename__ = "announcements"
+    __table_args__ = (UniqueConstraint("tenant_id", "kind", "subject_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text)
+    subject_id: Mapped[UUID]
+    content: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
 
 
@@ -46,19 +58,17 @@ class Delivery(TenantRow, Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        UniqueConstraint("tenant_id", "kind", "poll_id", "person_id"),
-        CheckConstraint("kind in ('poll_opened', 'result_published')", name="kind"),
+        UniqueConstraint("tenant_id", "announcement_id", "person_id"),
+        ForeignKeyConstraint(
+            ["tenant_id", "announcement_id"], ["announcements.tenant_id", "announcements.id"], ondelete="CASCADE"
+        ),
         CheckConstraint("status in ('queued', 'sent', 'skipped', 'failed')", name="status"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    announcement_id: Mapped[UUID]
     person_id: Mapped[UUID]
     topic: Mapped[str] = mapped_column(Text)
-    kind: Mapped[str] = mapped_column(Text)
-    poll_id: Mapped[UUID]
-    language: Mapped[str] = mapped_column(Text)
-    poll: Mapped[dict[str, Any]]
-    status: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default="queued")
     reason: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
     sent_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))

@@ -7,7 +7,7 @@ from chassis.db import tenant_of
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from notifications.models import Delivery, Government, Subscription
+from notifications.models import Announcement, Delivery, Government, Subscription
 
 
 async def subscriptions_of(session: AsyncSession, person_id: UUID) -> Sequence[Subscription]:
@@ -21,6 +21,8 @@ async def government(session: AsyncSession) -> Government | None:
     return await session.get(Government, tenant_of(session))
 
 
-async def delivery(session: AsyncSession, delivery_id: UUID) -> Delivery | None:
-    """A mail that is due, locked, so that two workers never send it."""
-    return await session.get(Delivery, (tenant_of(session), delivery_id), with_for_update=True)
+async def delivery(session: AsyncSession, delivery_id: UUID) -> tuple[Delivery, Announcement] | None:
+    """A mail that is due and what it is about."""
+    same = (Announcement.tenant_id == Delivery.tenant_id) & (Announcement.id == Delivery.announcement_id)
+    both = select(Delivery, Announcement).join(Announcement, same).where(Delivery.id == delivery_id)
+    return (await session.execute(both)).one_or_none()

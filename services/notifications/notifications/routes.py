@@ -7,7 +7,7 @@ from chassis.errors import problems
 from fastapi import APIRouter
 
 from notifications import actions, queries
-from notifications.schemas import Stopped, SubscriptionIn, SubscriptionList, SubscriptionOut
+from notifications.schemas import Stopped, SubscriptionList, SubscriptionOut
 from notifications.stop_links import read_stop_token
 
 router = APIRouter(prefix="/api/v1")
@@ -17,13 +17,13 @@ router = APIRouter(prefix="/api/v1")
 async def get_subscriptions(session: Session, person: Person) -> SubscriptionList:
     """What I asked to be told by mail."""
     found = await queries.subscriptions_of(session, person.person_id)
-    return SubscriptionList(items=[SubscriptionOut(topic=one.topic, language=one.language) for one in found])
+    return SubscriptionList(items=[SubscriptionOut(topic=one.topic) for one in found])
 
 
-@router.put("/subscriptions/{topic}", status_code=204, responses=problems("not_signed_in", "not_found", "invalid"))
-async def put_subscription(topic: str, body: SubscriptionIn, session: Session, person: Person, now: Now) -> None:
+@router.put("/subscriptions/{topic}", status_code=204, responses=problems("not_signed_in", "not_found"))
+async def put_subscription(topic: str, session: Session, person: Person, now: Now) -> None:
     """Mail me about a topic: `polls` for all, `poll-<id>` for one."""
-    await actions.subscribe(session, person.person_id, topic, body.language, now=now)
+    await actions.subscribe(session, person.person_id, topic, now=now)
 
 
 @router.delete("/subscriptions/{topic}", status_code=204, responses=problems("not_signed_in", "not_found"))

@@ -61,6 +61,11 @@ def letter(kind: str, poll: Mapping[str, Any], *, language: str, government: str
     return Letter(subject, f"{texts.greeting}\n\n{body}\n\n{action}\n{link}\n\n{texts.why}\n{stop_link}\n")
 
 
+def is_stale(kind: str, poll: Mapping[str, Any], *, now: datetime) -> bool:
+    """Whether a mail comes too late to be of use: that a poll is open, once it has closed."""
+    return kind == "poll_opened" and datetime.fromisoformat(poll["closes_at"]) <= now
+
+
 def moment(when: str, language: str) -> str:
     """Weekday, day and hour in Belgium, as in "zondag 6 december om 20:00"."""
     local = datetime.fromisoformat(when).astimezone(ZONE)

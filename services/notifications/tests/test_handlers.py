@@ -21,6 +21,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+STATES = "select kind, status, reason from deliveries join announcements on announcements.id = announcement_id"
+
 
 class Postbox:
     """Keeps what a mail server was given."""
@@ -84,7 +86,7 @@ class World:
     async def person(self, email, language="nl", topic="polls"):
         person_id = uuid7()
         self.known[str(person_id)] = {"email": email, "language": language}
-        await self.client.as_person(person_id)("PUT", f"/api/v1/subscriptions/{topic}", {"language": language})
+        await self.client.as_person(person_id)("PUT", f"/api/v1/subscriptions/{topic}")
         return person_id
 
     async def hears(self, event, *, event_id=None, sequence=1):
@@ -125,7 +127,7 @@ class World:
 
     async def states(self):
         async with tenant_session(self.resources.sessions, self.client.tenant) as session:
-            return [tuple(row) for row in await session.execute(text("select kind, status, reason from deliveries"))]
+            return [tuple(row) for row in await session.execute(text(STATES))]
 
 
 async def test_who_asked_gets_one_mail_when_a_poll_opens_in_their_language(world, postbox):
@@ -159,7 +161,7 @@ async def test_who_follows_all_polls_and_this_one_gets_one_mail(world, postbox):
     await world.leuven()
     person_id = await world.person("an@example.org")
     one_poll = f"/api/v1/subscriptions/poll-{world.poll_id}"
-    await world.client.as_person(person_id)("PUT", one_poll, {"language": "nl"})
+    await world.client.as_person(person_id)("PUT", one_poll)
     await world.hears(world.poll())
     await world.work()
     assert len(postbox.mails) == 1
@@ -219,3 +221,61 @@ async def test_an_older_state_of_a_government_that_comes_late_changes_nothing(wo
     await world.hears(world.poll())
     await world.work()
     assert "van Stad Leuven is open" in postbox.mails[0].get_content()
+
+
+async def test_a_poll_that_very_many_follow_is_announced_at_once_and_each_is_mailed_once(world):
+    await world.leuven()
+    async with tenant_session(world.resources.sessions, world.client.tenant) as session:
+        fans = "select :tenant, gen_random_uuid(), 'polls', now() from generate_series(1, 20000)"
+        await session.execute(text(f"insert into subscriptions {fans}"), {"tenant": world.client.tenant})
+    await world.person("an@example.org")
+    event = world.poll()
+    assert await world.hears(event) == "handled"
+    assert await world.hears(event) == "handled"
+    async with tenant_session(world.resources.sessions, world.client.tenant) as session:
+        due = await session.execute(text("select count(*), count(distinct subject) from due where kind = 'send_mail'"))
+        assert tuple(due.one()) == (20001, 20001)
+
+
+async def test_a_mail_is_in_the_language_that_its_reader_chose_last(world, postbox):
+    await world.leuven()
+    person_id = await world.person("an@example.org", "nl")
+    await world.hears(world.poll())
+    world.known[str(person_id)]["language"] = "de"
+    await world.work()
+    assert [mail["content-language"] for mail in postbox.mails] == ["de"]
+    assert "/de/polls/" in postbox.mails[0].get_content()
+
+
+async def test_a_mail_that_waited_until_the_poll_closed_is_not_sent(world, postbox):
+    await world.leuven()
+    await world.person("an@example.org")
+    await world.hears(world.poll())
+    await world.work(utc_now() + timedelta(days=4))
+    assert (postbox.mails, await world.states()) == ([], [("poll_opened", "skipped", "the poll has closed")])
+
+
+async def test_a_mail_server_that_is_away_for_a_day_is_waited_for(world, postbox):
+    await world.leuven()
+    await world.person("an@example.org")
+    await world.hears(world.poll())
+    postbox.refuse = "451 busy"
+    for hours in range(24):
+        await world.work(utc_now() + timedelta(hours=hours))
+    postbox.refuse = None
+    await world.work(utc_now() + timedelta(hours=25))
+    assert (len(postbox.mails), await world.states()) == (1, [("poll_opened", "sent", None)])
+
+
+async def test_who_was_mailed_about_what_is_forgotten_after_three_months(world, postbox):
+    await world.leuven()
+    await world.person("an@example.org")
+    await world.hears(world.poll())
+    await world.work()
+    assert len(postbox.mails) == 1
+    await world.work(utc_now() + timedelta(days=89))
+    assert len(await world.states()) == 1
+    await world.work(utc_now() + timedelta(days=91))
+    async with tenant_session(world.resources.sessions, world.client.tenant) as session:
+        left = await session.execute(text("select (select count(*) from deliveries), count(*) from announcements"))
+        assert tuple(left.one()) == (0, 0)

@@ -8,8 +8,6 @@ from chassis.db import tenant_session
 from notifications.main import service
 from notifications.stop_links import stop_token
 
-NL = {"language": "nl"}
-
 
 @pytest.fixture
 async def client(running):
@@ -17,23 +15,23 @@ async def client(running):
 
 
 async def topics(person):
-    return [(one["topic"], one["language"]) for one in (await person("GET", "/api/v1/subscriptions")).json["items"]]
+    return [one["topic"] for one in (await person("GET", "/api/v1/subscriptions")).json["items"]]
 
 
-async def test_a_person_asks_for_mails_changes_the_language_and_stops_them(client):
+async def test_a_person_asks_for_mails_asks_again_and_stops_them(client):
     person, topic = client.as_person(), f"poll-{uuid7()}"
-    assert (await person("PUT", "/api/v1/subscriptions/polls", NL)).status == 204
-    assert (await person("PUT", f"/api/v1/subscriptions/{topic}", NL)).status == 204
-    assert (await person("PUT", f"/api/v1/subscriptions/{topic}", {"language": "fr"})).status == 204
-    assert await topics(person) == [(topic, "fr"), ("polls", "nl")]
+    assert (await person("PUT", "/api/v1/subscriptions/polls")).status == 204
+    assert (await person("PUT", f"/api/v1/subscriptions/{topic}")).status == 204
+    assert (await person("PUT", f"/api/v1/subscriptions/{topic}")).status == 204
+    assert await topics(person) == [topic, "polls"]
     for _ in range(2):
         assert (await person("DELETE", f"/api/v1/subscriptions/{topic}")).status == 204
-    assert await topics(person) == [("polls", "nl")]
+    assert await topics(person) == ["polls"]
 
 
 async def test_each_person_and_each_government_has_its_own(client):
     person = client.as_person()
-    await person("PUT", "/api/v1/subscriptions/polls", NL)
+    await person("PUT", "/api/v1/subscriptions/polls")
     assert await topics(client.as_person()) == []
     refused = await person.of(uuid4())("GET", "/api/v1/subscriptions")
     assert (refused.status, refused.json["code"]) == (401, "wrong_government")
@@ -42,19 +40,17 @@ async def test_each_person_and_each_government_has_its_own(client):
 async def test_bad_input_gets_a_clear_answer(client):
     person = client.as_person()
     assert (await client("GET", "/api/v1/subscriptions")).json["code"] == "not_signed_in"
-    assert (await person("PUT", "/api/v1/subscriptions/ideas", NL)).json["code"] == "no_such_topic"
-    answer = await person("PUT", "/api/v1/subscriptions/polls", {"language": "xx"})
-    assert (answer.status, answer.json["errors"][0]["pointer"]) == (422, "/language")
+    assert (await person("PUT", "/api/v1/subscriptions/ideas")).json["code"] == "no_such_topic"
 
 
 async def test_a_link_in_a_mail_stops_that_topic_without_signing_in_and_only_when_posted(client, resources):
     person_id = uuid7()
     person = client.as_person(person_id)
-    await person("PUT", "/api/v1/subscriptions/polls", NL)
+    await person("PUT", "/api/v1/subscriptions/polls")
     async with tenant_session(resources.sessions, client.tenant) as session:
         token = await stop_token(session, person_id, "polls")
     assert (await client("GET", f"/api/v1/unsubscribe?token={token}")).json == {"topic": "polls"}
-    assert await topics(person) == [("polls", "nl")]
+    assert await topics(person) == ["polls"]
     assert (await client("POST", f"/api/v1/unsubscribe?token={token}")).json == {"topic": "polls"}
     assert await topics(person) == []
 

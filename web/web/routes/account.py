@@ -42,8 +42,6 @@ async def set_language(visit: Visit) -> Response:
     if wanted not in LANGUAGES:
         return visit.redirect("account")
     await visit.ask("PATCH", "/api/v1/me", body={"language": wanted})
-    for topic in await _topics(visit):
-        await visit.ask("PUT", f"{SUBSCRIPTIONS}/{topic}", body={"language": wanted})
     shown = wanted if wanted in visit.web.languages(visit.government) else visit.lang.tag
     return visit.redirect_to(f"/{shown}/account?saved=language")
 
@@ -56,7 +54,7 @@ async def set_notifications(visit: Visit) -> Response:
     shown = {topic for topic in fields.get("shown", ()) if topic == ALL_POLLS or topic.startswith(ONE_POLL)}
     for topic in sorted(shown):
         if topic in wanted:
-            await visit.ask("PUT", f"{SUBSCRIPTIONS}/{topic}", body={"language": visit.lang.tag})
+            await visit.ask("PUT", f"{SUBSCRIPTIONS}/{topic}")
         else:
             await visit.ask("DELETE", f"{SUBSCRIPTIONS}/{topic}")
     return visit.redirect("account", saved="notifications")
@@ -77,10 +75,6 @@ async def stop(visit: Visit) -> Response:
     token = next(iter(fields.get("token", ())), "")
     stopped = await visit.web.gateway.ask("POST", STOP, visit.anonymous, query={"token": token})
     return visit.render("stop_mails", topic=api.read(api.Stopped, stopped).topic, token=token, done=True)
-
-
-async def _topics(visit: Visit) -> list[str]:
-    return [item.topic for item in api.read(api.Subscriptions, await visit.get(SUBSCRIPTIONS)).items]
 
 
 async def _polls(visit: Visit, topics: list[str]) -> list[tuple[str, PollView]]:

@@ -86,7 +86,7 @@ async def follow(visit: Visit) -> Response:
     poll_id = visit.request.path_params["poll_id"]
     topic = f"{SUBSCRIPTIONS}/poll-{poll_id}"
     if fields.get("follow") == ["yes"]:
-        await visit.ask("PUT", topic, body={"language": visit.lang.tag})
+        await visit.ask("PUT", topic)
     else:
         await visit.ask("DELETE", topic)
     return visit.redirect_to(visit.path("polls", poll_id) + "#follow")

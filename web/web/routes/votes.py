@@ -13,10 +13,9 @@ from web.gateway import RefusedError, UnavailableError
 from web.routes.polls import poll_view, show_poll, vote_on
 from web.visit import NotSignedInError, StaleFormError, Visit
 
-CLOSED_CODES = frozenset({"poll_not_open", "poll_closed", "poll_cancelled"})
+CLOSED = "poll_not_open"
 CHOICE_CODES = frozenset(
     {
-        "blank_not_allowed",
         "equal_ranks_not_allowed",
         "invalid",
         "malformed_choices",
@@ -111,7 +110,7 @@ async def withdraw(visit: Visit) -> Response:
     try:
         await visit.ask("DELETE", f"/api/v1/polls/{poll_id}/vote")
     except RefusedError as refusal:
-        if refusal.code in CLOSED_CODES:
+        if refusal.code == CLOSED:
             return visit.render("not_cast", status=409, poll_id=poll_id, reason="closed_withdrawal")
         raise
     return visit.redirect("polls", poll_id, "vote", withdrawn="1")
@@ -119,7 +118,7 @@ async def withdraw(visit: Visit) -> Response:
 
 def _not_cast(visit: Visit, poll_id: UUID, choices: api.Choices, refusal: RefusedError) -> Response:
     """The page for a refusal: each says whether the vote counts (it does not) and what can be done."""
-    if refusal.code in CLOSED_CODES:
+    if refusal.code == CLOSED:
         drop_draft(visit, poll_id)
         return visit.render("not_cast", status=409, poll_id=poll_id, reason="closed")
     keep_draft(visit, poll_id, choices)
