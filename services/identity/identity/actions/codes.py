@@ -157,14 +157,16 @@ async def use_up(session: AsyncSession, email: str, *, now: datetime) -> None:
 
 
 async def mail_code(code_id: UUID, session: AsyncSession, now: datetime) -> None:
-    """Mail a code if it is the newest, not yet mailed and not yet ended; what may heal is tried again until it ends."""
+    """Mail a code if it is the newest, not yet mailed and not yet ended; what may heal is tried again until it ends.
+
+    Nothing is locked while the mail server takes its time: its reader may already ask for a newer code.
+    """
     settings, tenant = settings_of(session), tenant_of(session)
-    query = select(SignInCode).where(SignInCode.id == code_id).with_for_update()
-    row = (await session.execute(query)).scalar_one_or_none()
+    row = (await session.execute(select(SignInCode).where(SignInCode.id == code_id))).scalar_one_or_none()
     if row is None or row.sealed_code is None:
         return
     if row.expires_at <= now:
-        row.sealed_code = None
+        await _forget_sealed(session, code_id)
         metrics.CODES.labels("ended_before_it_was_mailed").inc()
         return
     code = Keyring.open(await data_key(session, CODE_MAILS), row.sealed_code, aad=_aad(tenant, code_id)).decode()
@@ -191,7 +193,12 @@ async def mail_code(code_id: UUID, session: AsyncSession, now: datetime) -> None
         metrics.CODES.labels("not_deliverable").inc()
     else:
         metrics.CODES.labels("mailed").inc()
-    row.sealed_code = None
+    await _forget_sealed(session, code_id)
+
+
+async def _forget_sealed(session: AsyncSession, code_id: UUID) -> None:
+    """Keep the code itself no longer. By its number: meanwhile the address may have been given a newer one."""
+    await session.execute(update(SignInCode).where(SignInCode.id == code_id).values(sealed_code=None))
 
 
 def hash_of(key: bytes, code_id: UUID, code: str) -> bytes:
