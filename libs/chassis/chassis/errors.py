@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from socket import gaierror
 from typing import Any, TypeVar
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
@@ -66,8 +67,8 @@ def constraint_of(error: DBAPIError) -> str | None:
 
 
 def sqlstate_of(error: BaseException) -> str:
-    """The SQLSTATE that an error of the database carries; empty where it has none."""
-    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    """The SQLSTATE that an error of SQLAlchemy or asyncpg carries; empty where it has none."""
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
 def about_values(error: BaseException) -> bool:
@@ -82,7 +83,9 @@ def unavailable(error: BaseException) -> bool:
     """Whether an error says that a server is not there, or has no time: what failed may go better later."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or sqlstate_of(error).startswith(AWAY)
-    return isinstance(error, UNAVAILABLE)
+    if isinstance(error, asyncpg.PostgresError):
+        return sqlstate_of(error).startswith(AWAY)
+    return isinstance(error, (*UNAVAILABLE, asyncpg.InterfaceError, asyncpg.InternalClientError))
 
 
 async def _on_refused(_: Request, error: Exception) -> Response:

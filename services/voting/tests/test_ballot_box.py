@@ -17,7 +17,6 @@ from chassis.db import tenant_session
 from chassis.refusals import Refused
 from chassis.service import Resources
 from chassis.testing import Servers
-from sqlalchemy.exc import IntegrityError
 from voting.actions import polls
 from voting.actions.votes import BallotBox, CastVote, ballot_box
 from voting.main import service
@@ -129,7 +128,7 @@ async def test_one_bad_row_in_a_batch_fails_alone(town: Any, boxes: Any) -> None
     bad = [replace(good[0], voter=b"short"), replace(good[1], voter=b"x" * 32, ballot='{"no": "array"}')]
     outcomes = await asyncio.gather(*(box.batcher.put(row) for row in (*good, *bad)), return_exceptions=True)
     assert outcomes[:40] == [None] * 40
-    assert [type(outcome) for outcome in outcomes[40:]] == [IntegrityError] * 2
+    assert [type(outcome) for outcome in outcomes[40:]] == [asyncpg.CheckViolationError] * 2
     assert await stored(town, poll_id) == 41
 
 

@@ -33,15 +33,15 @@ def refusal(action: Callable[[], object]) -> str:
 @pytest.mark.parametrize("noted", [Status.SCHEDULED, Status.OPEN])
 def test_a_poll_takes_ballots_from_opening_until_just_before_closing_whatever_a_worker_has_noted(noted: Status) -> None:
     poll = in_status(noted)
-    assert refusal(lambda: lifecycle.check_ballot(poll, [1], now=OPENS - TICK)) == "poll_not_open"
-    assert lifecycle.check_ballot(poll, [1], now=OPENS) == ((1,),)
-    assert lifecycle.check_ballot(poll, [1], now=CLOSES - TICK) == ((1,),)
-    assert refusal(lambda: lifecycle.check_ballot(poll, [1], now=CLOSES)) == "poll_not_open"
+    assert refusal(lambda: lifecycle.check_open(poll, OPENS - TICK)) == "poll_not_open"
+    lifecycle.check_open(poll, OPENS)
+    lifecycle.check_open(poll, CLOSES - TICK)
+    assert refusal(lambda: lifecycle.check_open(poll, CLOSES)) == "poll_not_open"
 
 
 @given(st.sampled_from([Status.SCHEDULED, Status.OPEN]), st.datetimes(timezones=st.just(UTC)))
 def test_the_clock_alone_says_whether_a_scheduled_poll_is_open(noted: Status, now: datetime) -> None:
-    where = lifecycle.phase(in_status(noted), now)
+    where = lifecycle.status_at(in_status(noted), now)
     assert (where is Status.SCHEDULED) == (now < OPENS)
     assert (where is Status.OPEN) == (OPENS <= now < CLOSES)
     assert (where is Status.CLOSED) == (now >= CLOSES)
@@ -51,7 +51,7 @@ def test_the_clock_alone_says_whether_a_scheduled_poll_is_open(noted: Status, no
 @pytest.mark.parametrize("now", [BEFORE, DURING, AFTER])
 def test_the_clock_never_opens_what_is_not_scheduled(status: Status, now: datetime) -> None:
     poll = in_status(status)
-    assert lifecycle.phase(poll, now) is status
+    assert lifecycle.status_at(poll, now) is status
     assert refusal(lambda: lifecycle.check_open(poll, now)) == "poll_not_open"
 
 
@@ -170,4 +170,4 @@ def test_no_other_result_is_published(status: Status, now: datetime) -> None:
 
 def test_a_scheduled_poll_without_times_is_an_error_not_a_refusal() -> None:
     with pytest.raises(ValueError, match="opening and a closing time"):
-        lifecycle.phase(replace(POLL, opens_at=None), BEFORE)
+        lifecycle.status_at(replace(POLL, opens_at=None), BEFORE)

@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voting.rules.ballots import Ballot, freeze
+from voting.rules.ballots import Ballot, ballot_from_json
 from voting.rules.counting import tally
 from voting.rules.result import Fact
 from voting.rules.terms import Rule
@@ -19,7 +19,7 @@ def approvals(draw: st.DrawFn) -> tuple[int, list[set[int]]]:
 def counted(ballots: list[set[int]]) -> dict[Ballot, int]:
     distinct: dict[Ballot, int] = {}
     for approved in ballots:
-        ballot = freeze(sorted(approved))
+        ballot = ballot_from_json(sorted(approved))
         distinct[ballot] = distinct.get(ballot, 0) + 1
     return distinct
 

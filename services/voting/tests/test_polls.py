@@ -59,7 +59,6 @@ async def test_the_same_idempotency_key_makes_one_poll(town: Any) -> None:
         ({"titles": {"nl": "a\0b"}}, "/titles/nl"),
         ({"titles": {"xx": "?"}}, "/titles/xx/[key]"),
         ({"rule": "borda"}, "/rule"),
-        ({"opens_at": "2026-11-23T12:00:00"}, "/opens_at"),
         ({"opens_at": "0001-01-01T00:00:00+14:00"}, "/opens_at"),
         ({"max_choices": 0}, "/max_choices"),
         ({"max_choice": 1}, "/max_choice"),
@@ -310,3 +309,20 @@ async def test_a_poll_may_ask_for_a_more_certain_identity(town: Any) -> None:
     refused = await town.vote(poll_id, 1, voter=town.visitor.as_person(level=1))
     assert (refused.status, refused.json["missing"]) == (403, [{"need": "level", "gte": 2, "providers": []}])
     assert (await town.vote(poll_id, 1, voter=town.visitor.as_person(level=2))).status == 200
+
+
+async def test_a_time_without_an_offset_is_belgian_time_and_one_that_the_clocks_skip_or_repeat_is_refused(
+    town: Any,
+) -> None:
+    async def closing(local: str) -> Any:
+        body = {"titles": {"nl": "Een brug?"}, "rule": "yes_no", "closes_at": local}
+        return await town.official("POST", "/api/v1/polls", body)
+
+    assert (await closing("2027-07-01T20:00")).json["closes_at"] == "2027-07-01T18:00:00Z"
+    assert (await closing("2027-12-01T20:00")).json["closes_at"] == "2027-12-01T19:00:00Z"
+    skipped = await closing("2027-03-28T02:30")
+    assert (skipped.status, skipped.json["code"]) == (422, "local_time_does_not_exist")
+    assert skipped.json["instead"] == "2027-03-28T03:30:00"
+    repeated = await closing("2027-10-31T02:30")
+    assert (repeated.status, repeated.json["code"]) == (422, "local_time_is_ambiguous")
+    assert (await closing(repeated.json["second"])).json["closes_at"] == "2027-10-31T01:30:00Z"

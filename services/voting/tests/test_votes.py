@@ -167,15 +167,15 @@ async def test_terms_are_remembered_but_an_extension_counts_at_once(town: Any) -
 async def test_accepted_and_refused_votes_are_counted_by_reason(town: Any) -> None:
     async def counters() -> dict[str, float]:
         lines = (await town.visitor("GET", "/metrics")).body.decode().splitlines()
-        ours = (line for line in lines if line.startswith("inspraak_ballots_") and "_created" not in line)
+        ours = (line for line in lines if line.startswith("voting_ballots_") and "_created" not in line)
         return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in ours)}
 
     poll_id, before = await town.announced(), await counters()
     await town.vote(poll_id, 1)
     await town.vote(poll_id, 9)
     after = await counters()
-    rejected = 'inspraak_ballots_rejected_total{reason="unknown_option"}'
-    for name in ("inspraak_ballots_accepted_total", rejected):
+    rejected = 'voting_ballots_rejected_total{reason="unknown_option"}'
+    for name in ("voting_ballots_accepted_total", rejected):
         assert after[name] == before.get(name, 0) + 1
 
 

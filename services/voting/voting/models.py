@@ -41,7 +41,7 @@ class Option(TenantRow, Base):
 class Poll(TenantRow, Base):
     """A poll. `version` counts its changes: it is the sequence of its events.
 
-    `status` is what was last noted; where the poll stands is what the clock says of it (`rules.lifecycle.phase`).
+    `status` is what was last noted; where the poll stands is what the clock says of it (`rules.lifecycle.status_at`).
     `ballots` and `blank` are counted once, at closing.
     """
 

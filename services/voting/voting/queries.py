@@ -13,15 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from voting.models import Government, Outcome, Poll, Vote
 from voting.recent import RECENT
-from voting.rules.ballots import Ballot, freeze
+from voting.rules.ballots import Ballot, ballot_from_json
 from voting.rules.terms import Status
 
 EXPORT_ROWS = 1_000
 AS_TEXT = collate(cast(Vote.choices, Text), "C")
 NOTED: tuple[str, ...] = (Status.SCHEDULED, Status.OPEN)
-TAKES_VOTES = and_(
-    Poll.status.in_(NOTED), Poll.opens_at <= func.clock_timestamp(), func.clock_timestamp() < Poll.closes_at
-)
 
 
 async def visible_poll(session: AsyncSession, poll_id: UUID, *, drafts: bool) -> Poll:
@@ -63,8 +60,8 @@ def polls(session: AsyncSession, status: Status | None, *, drafts: bool, now: da
     return query if drafts else query.where(Poll.status != Status.DRAFT)
 
 
-def _stands_at(status: Status, now: datetime) -> ColumnElement[bool]:
-    """`rules.lifecycle.phase`, as a condition."""
+def _stands_at(status: Status, now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
+    """`rules.lifecycle.status_at`, as a condition."""
     noted = Poll.status.in_(NOTED)
     match status:
         case Status.SCHEDULED:
@@ -80,7 +77,8 @@ def _stands_at(status: Status, now: datetime) -> ColumnElement[bool]:
 async def lock_against_closing(session: AsyncSession, poll_id: UUID) -> bool:
     """Whether a poll takes votes; if so, it goes on doing so until the session ends."""
     this = (Poll.tenant_id == tenant_of(session), Poll.id == poll_id)
-    return await session.scalar(select(Poll.id).where(*this, TAKES_VOTES).with_for_update(read=True)) is not None
+    takes_votes = _stands_at(Status.OPEN, func.clock_timestamp())
+    return await session.scalar(select(Poll.id).where(*this, takes_votes).with_for_update(read=True)) is not None
 
 
 async def vote(session: AsyncSession, poll_id: UUID, voter: bytes) -> Vote | None:
@@ -91,7 +89,7 @@ async def vote(session: AsyncSession, poll_id: UUID, voter: bytes) -> Vote | Non
 async def count_ballots(session: AsyncSession, poll_id: UUID) -> dict[Ballot, int]:
     """How often each distinct ballot was cast: one pass over the poll's votes."""
     rows = await session.execute(_distinct_ballots(session, poll_id))
-    return {freeze(orjson.loads(choices)): count for choices, count in rows}
+    return {ballot_from_json(orjson.loads(choices)): count for choices, count in rows}
 
 
 async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[Any]]:

@@ -5,16 +5,19 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from contracts.base import Language
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from voting.rules.lifecycle import MOST_OPTIONS
 from voting.rules.terms import Rule, Status
+from voting.rules.wall_clock import to_instant
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _sensible(moment: datetime) -> datetime:
-    """An instant in UTC; years that no poll is in are typing mistakes, and some have no UTC at all."""
+def _instant(moment: datetime) -> datetime:
+    """In UTC; what has no offset is Belgian time. Years that no poll is in are typing mistakes."""
+    if moment.tzinfo is None:
+        moment = to_instant(moment)
     if not EARLIEST <= moment < LATEST:
         raise ValueError("the year must be between 2000 and 2199")
     return moment.astimezone(UTC)
@@ -35,7 +38,11 @@ Reason = Annotated[
     dict[Language, Annotated[Text, Field(max_length=2_000)]],
     Field(min_length=1, description="the public reason, in each of the poll's languages"),
 ]
-Moment = Annotated[AwareDatetime, AfterValidator(_sensible)]
+Moment = Annotated[
+    datetime,
+    AfterValidator(_instant),
+    Field(description="an instant with an offset, or without one the time on a Belgian clock"),
+]
 Choices = list[int | list[int]]
 
 
@@ -68,18 +75,21 @@ class PollIn(Body):
 
 
 class PollPatch(Body):
-    """What is to change of a draft; what is absent stays."""
+    """What is to change of a draft; what is absent stays.
 
-    titles: Line = {}
+    Factories where null is not allowed: the documentation would promise a plain default to whoever leaves one out.
+    """
+
+    titles: Line = Field(default_factory=dict)
     questions: Line | None = None
-    descriptions: Prose = {}
-    rule: Rule = Rule.SINGLE
-    compared_with: list[Rule] = Field([], max_length=len(Rule))
-    options: list[OptionIn] = Field([], max_length=MOST_OPTIONS)
+    descriptions: Prose = Field(default_factory=dict)
+    rule: Rule = Field(default_factory=lambda: Rule.SINGLE)
+    compared_with: list[Rule] = Field(default_factory=list, max_length=len(Rule))
+    options: list[OptionIn] = Field(default_factory=list, max_length=MOST_OPTIONS)
     max_choices: int | None = Field(None, ge=1, le=MOST_OPTIONS)
     opens_at: Moment | None = None
     closes_at: Moment | None = None
-    level: int = Field(1, ge=1, le=4)
+    level: int = Field(default_factory=lambda: 1, ge=1, le=4)
 
 
 class Extension(Body):

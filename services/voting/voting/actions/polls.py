@@ -111,7 +111,7 @@ async def schedule(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Po
 
 async def settle(session: AsyncSession, poll: Poll, *, now: datetime) -> None:
     """Note in a locked poll what the clock says of it: that it has opened, or that it has closed. Twice is once."""
-    where = lifecycle.phase(poll.terms, now)
+    where = lifecycle.status_at(poll.terms, now)
     if where == poll.status:
         return
     if where is Status.OPEN:

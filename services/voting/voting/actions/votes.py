@@ -15,33 +15,24 @@ from chassis import telemetry
 from chassis.auth import Actor, check_level
 from chassis.batch import Batcher
 from chassis.db import tenant_session
+from chassis.errors import unavailable
 from chassis.keys import DestroyedKeyError, Keyring
 from chassis.refusals import Refused
 from chassis.service import Resources
 from prometheus_client import Counter
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from voting import queries
 from voting.actions.polls import KEY
 from voting.models import Vote
-from voting.rules.ballots import Ballot, check_choices, thaw
+from voting.rules.ballots import Ballot, ballot_to_json, check_choices
 from voting.rules.terms import Terms
 
 TERMS_KEPT = 10_000
 WRITE_SECONDS = 5.0
 CAST = "SELECT cast_votes($1, $2, $3, $4, $5, $6)"  # migrations/versions/0001_first.py says how
-ACCEPTED = Counter("inspraak_ballots_accepted", "Votes that were stored, changed votes included")
-REJECTED = Counter("inspraak_ballots_rejected", "Votes that were refused, by the code of the refusal", ("reason",))
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server hung up while nobody was asking it anything
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it shuts down, starts up, or gave up on a statement
-    asyncpg.InsufficientResourcesError,
-)
+ACCEPTED = Counter("voting_ballots_accepted", "Votes that were stored, changed votes included")
+REJECTED = Counter("voting_ballots_rejected", "Votes that were refused, by the code of the refusal", ("reason",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +99,7 @@ class BallotBox:
         check_level(person, known.level)
         ballot = check_choices(known.terms, choices)
         await self.batcher.put(
-            CastVote(tenant, poll_id, voter_of(key, person.person_id), orjson.dumps(thaw(ballot)).decode())
+            CastVote(tenant, poll_id, voter_of(key, person.person_id), orjson.dumps(ballot_to_json(ballot)).decode())
         )
         return ballot
 
@@ -147,10 +138,10 @@ class BallotBox:
         )
         try:
             taking = await self._send(*arguments)
-        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError) as error:
-            raise IntegrityError(CAST, None, error) from error  # the batcher splits and tries again
-        except AWAY as error:
-            raise Refused("database_unavailable", status=503) from error
+        except Exception as error:
+            if unavailable(error):
+                raise Refused("database_unavailable", status=503) from error
+            raise  # what one vote is to blame for, the batcher finds by trying again with halves
         return [None if place in taking else Refused("poll_not_open") for place in of_votes]
 
     async def _send(self, *arguments: Any) -> frozenset[int]:
@@ -158,8 +149,9 @@ class BallotBox:
         async with self._pool.acquire(timeout=WRITE_SECONDS) as connection:
             try:
                 return frozenset(row[0] for row in await connection.fetch(CAST, *arguments))
-            except AWAY:
-                connection.terminate()
+            except Exception as error:
+                if unavailable(error):
+                    connection.terminate()
                 raise
 
 

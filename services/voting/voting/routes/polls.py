@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from voting import queries
 from voting.actions import polls
 from voting.models import Poll
-from voting.rules.lifecycle import phase
+from voting.rules.lifecycle import status_at
 from voting.rules.order import options_in_order
 from voting.rules.terms import Status
 from voting.schemas import Extension, OptionOut, PollIn, PollOut, PollPatch, WithReason
@@ -83,7 +83,7 @@ def poll_out(poll: Poll, reader: Actor | None, now: datetime) -> PollOut:
     return PollOut(
         poll_id=poll.id,
         version=poll.version,
-        status=phase(poll.terms, now),
+        status=status_at(poll.terms, now),
         titles=poll.titles,
         questions=poll.questions,
         descriptions=poll.descriptions,

@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from voting import queries
 from voting.models import Poll
 from voting.routes.polls import is_official, readable
-from voting.rules.ballots import freeze
+from voting.rules.ballots import ballot_from_json
 from voting.rules.terms import Form, Status
 from voting.schemas import ResultOut
 
@@ -107,7 +107,7 @@ async def _csv(session: AsyncSession, poll: Poll) -> AsyncIterator[bytes]:
     ranked = poll.terms.form is Form.RANKING
     yield _csv_line([f"option_{number}" for number in numbers])
     async for choices in queries.ballots(session, poll.id):
-        rank_of = {option: rank for rank, group in enumerate(freeze(choices), 1) for option in group}
+        rank_of = {option: rank for rank, group in enumerate(ballot_from_json(choices), 1) for option in group}
         yield _csv_line([(rank_of[number] if ranked else 1) if number in rank_of else "" for number in numbers])
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from voting import queries
 from voting.actions import votes
-from voting.rules.ballots import thaw
+from voting.rules.ballots import ballot_to_json
 from voting.schemas import VoteCast, VoteIn, VoteOut
 
 PATH = "/api/v1/polls/{poll_id}/vote"
@@ -36,7 +36,7 @@ async def put_vote(request: Request) -> Response:
         return invalid([problem])
     ballot = await state.ballot_box.cast(person, poll_id, body["choices"])
     return Response(
-        orjson.dumps({"voted": True, "choices": thaw(ballot)}), media_type="application/json", headers=PRIVATE
+        orjson.dumps({"voted": True, "choices": ballot_to_json(ballot)}), media_type="application/json", headers=PRIVATE
     )
 
 

@@ -1,5 +1,6 @@
 """A ballot: what may stand on it under a poll's terms, and its one canonical form."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from typing import TypeGuard
@@ -7,6 +8,8 @@ from typing import TypeGuard
 from chassis.refusals import Refused
 
 from voting.rules.terms import Form, Terms
+
+MOST_NAMED = 10  # mistakes that a refusal names
 
 Ballot = tuple[tuple[int, ...], ...]
 """Groups of option numbers, best first; options in one group rank equally. The empty tuple is a blank ballot.
@@ -18,13 +21,13 @@ Choices = Sequence[int | Sequence[int]]
 """A ballot as JSON has it: `[3, [1, 2]]` is "3 first, then 1 and 2 equally"."""
 
 
-def freeze(choices: Choices) -> Ballot:
+def ballot_from_json(choices: Choices) -> Ballot:
     """The canonical, hashable form of choices: equal ranks in ascending order, so that equal ballots are equal."""
     return tuple((item,) if isinstance(item, int) else tuple(sorted(item)) for item in choices)
 
 
-def thaw(ballot: Ballot) -> list[int | list[int]]:
-    """A ballot as JSON has it; the inverse of `freeze`."""
+def ballot_to_json(ballot: Ballot) -> list[int | list[int]]:
+    """A ballot as JSON has it; the inverse of `ballot_from_json`."""
     return [group[0] if len(group) == 1 else list(group) for group in ballot]
 
 
@@ -32,8 +35,7 @@ def check_choices(terms: Terms, choices: object) -> Ballot:
     """The ballot that the choices of a voter make, if the poll's terms allow it.
 
     Refused with status 422: `malformed_choices` (not a list of numbers, or of numbers and lists of numbers).
-    Refused with status 409: `equal_ranks_not_allowed`, `unknown_option`, `option_twice`, `blank_not_allowed`,
-    `wrong_number_of_choices`.
+    Refused with status 409: `equal_ranks_not_allowed`, `unknown_option`, `option_twice`, `wrong_number_of_choices`.
     """
     form = terms.form
     ballot = _parse(choices)
@@ -42,12 +44,10 @@ def check_choices(terms: Terms, choices: object) -> Ballot:
         raise Refused("equal_ranks_not_allowed", rule=terms.rule)
     unknown = sorted({option for option in named if not 1 <= option <= terms.options})
     if unknown:
-        raise Refused("unknown_option", options=unknown, highest=terms.options)
-    twice = sorted({option for option in named if named.count(option) > 1})
+        raise Refused("unknown_option", options=unknown[:MOST_NAMED], highest=terms.options)
+    twice = sorted(option for option, times in Counter(named).items() if times > 1)
     if twice:
-        raise Refused("option_twice", options=twice)
-    if not named and not terms.blank_allowed:
-        raise Refused("blank_not_allowed")
+        raise Refused("option_twice", options=twice[:MOST_NAMED])
     most = _most_choices(terms, form)
     if len(named) > most:
         raise Refused("wrong_number_of_choices", chosen=len(named), allowed=most)

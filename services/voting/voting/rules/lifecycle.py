@@ -1,8 +1,8 @@
 """The life of a poll: draft → scheduled → open → closed → published, or cancelled on the way.
 
-Open is what the clock says: `phase` is right also where no worker has noted an opening or closing yet. From scheduling
-on nothing of what people vote on changes; what may still happen (extending, closing early, cancelling) needs a reason
-that is published.
+Open is what the clock says: `status_at` is right also where no worker has noted an opening or closing yet. From
+scheduling on nothing of what people vote on changes; what may still happen (extending, closing early, cancelling) needs
+a reason that is published.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -11,7 +11,6 @@ from typing import Final
 
 from chassis.refusals import Refused
 
-from voting.rules.ballots import Ballot, check_choices
 from voting.rules.terms import NO, Form, Rule, Status, Terms
 
 FEWEST_OPTIONS: Final = 2
@@ -22,7 +21,7 @@ Reason = Mapping[str, str]
 """The public reason for a change, by language."""
 
 
-def phase(terms: Terms, now: datetime) -> Status:
+def status_at(terms: Terms, now: datetime) -> Status:
     """Where a poll stands at an instant. It is open from `opens_at` until just before `closes_at`."""
     if terms.status not in {Status.SCHEDULED, Status.OPEN}:
         return terms.status
@@ -32,15 +31,9 @@ def phase(terms: Terms, now: datetime) -> Status:
     return Status.OPEN if now < closes_at else Status.CLOSED
 
 
-def check_ballot(terms: Terms, choices: object, *, now: datetime) -> Ballot:
-    """The ballot to store for a voter's choices. Refused: as `check_open` and `check_choices` say."""
-    check_open(terms, now)
-    return check_choices(terms, choices)
-
-
 def check_open(terms: Terms, now: datetime) -> None:
     """Whether votes may be cast, changed and withdrawn. Refused: `poll_not_open`."""
-    where = phase(terms, now)
+    where = status_at(terms, now)
     if where is not Status.OPEN:
         raise Refused("poll_not_open", poll=where, opens_at=terms.opens_at, closes_at=terms.closes_at)
 
@@ -128,7 +121,7 @@ def check_reason(reason: Reason, languages: Iterable[str]) -> None:
 
 
 def _only_in(phases: Collection[Status], terms: Terms, now: datetime, *, code: str) -> None:
-    where = phase(terms, now)
+    where = status_at(terms, now)
     if where not in phases:
         raise Refused(code, poll=where)
 

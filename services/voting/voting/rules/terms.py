@@ -69,7 +69,6 @@ class Terms:
     closes_at: datetime | None
     compared_with: tuple[Rule, ...] = ()
     max_choices: int | None = None
-    blank_allowed: bool = True
 
     @property
     def form(self) -> Form:

@@ -1,23 +1,20 @@
 """Wall clock and instants: what an official types is Belgian time, what is stored and compared is UTC."""
 
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from chassis.refusals import Refused
 
 BRUSSELS: Final = ZoneInfo("Europe/Brussels")
 
-Fold = Literal[0, 1]
-"""Which of the two hours with the same name in autumn: 0 the first (summer time), 1 the second (PEP 495)."""
 
-
-def to_instant(local: datetime, *, fold: Fold | None = None, zone: ZoneInfo = BRUSSELS) -> datetime:
+def to_instant(local: datetime, *, zone: ZoneInfo = BRUSSELS) -> datetime:
     """The instant (UTC) at which the clocks on the wall show `local`, a datetime without a zone.
 
     Refused with status 422: `local_time_does_not_exist` (the clocks skip it in spring; fact `instead`: the time as far
-    after the gap), `local_time_is_ambiguous` (the clocks show it twice in autumn and `fold` does not say which; facts
-    `first` and `second`: the two instants), `time_out_of_range`. `fold` is ignored where it is not needed.
+    after the gap), `local_time_is_ambiguous` (the clocks show it twice in autumn; facts `first` and `second`: the two
+    instants, which are to be chosen from), `time_out_of_range`.
     """
     if local.tzinfo is not None:
         raise ValueError("a time on the wall has no zone")
@@ -29,15 +26,13 @@ def to_instant(local: datetime, *, fold: Fold | None = None, zone: ZoneInfo = BR
         return first
     if (shown := to_wall(first, zone=zone)) != local:
         raise Refused("local_time_does_not_exist", status=422, local=local.isoformat(), instead=shown.isoformat())
-    if fold is None:
-        raise Refused(
-            "local_time_is_ambiguous",
-            status=422,
-            local=local.isoformat(),
-            first=first.isoformat(),
-            second=second.isoformat(),
-        )
-    return second if fold else first
+    raise Refused(
+        "local_time_is_ambiguous",
+        status=422,
+        local=local.isoformat(),
+        first=first.isoformat(),
+        second=second.isoformat(),
+    )
 
 
 def to_wall(instant: datetime, *, zone: ZoneInfo = BRUSSELS) -> datetime:
