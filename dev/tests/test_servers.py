@@ -23,7 +23,6 @@ from redis.asyncio import Redis as RedisClient
 
 pytestmark = [
     pytest.mark.fault,
-    pytest.mark.xdist_group("servers of our own"),
     pytest.mark.skipif(
         containers.engine() is not None, reason="a container engine answers: the servers are containers"
     ),

@@ -15,7 +15,7 @@ from inspraak_dev.stack.places import Place, place_of
 from inspraak_dev.stack.stack import ADDRESSES
 
 pytestmark = [
-    pytest.mark.xdist_group("servers of our own"),
+    pytest.mark.fault,
     pytest.mark.skipif(containers.engine() is not None, reason="an engine answers: the servers are containers"),
 ]
 INSPRAAK = Path(sys.executable).with_name("inspraak")

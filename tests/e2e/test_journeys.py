@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.checks import check
 from tests.e2e.hands import hands_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 WAYS = ("mouse", "keyboard", "no_scripts")
 SIZES = (360, 1280)
 

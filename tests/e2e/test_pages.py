@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.checks import check, check_page
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.e2e
 PAGES = ("/", "/polls", "/sign-in", "/accessibility", "/privacy", "/contact", "/no-such-page")
 
 

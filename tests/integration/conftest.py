@@ -20,8 +20,7 @@ async def the_platform() -> AsyncIterator[Platform]:
 
     Never testcontainers and never the servers that other tests share: these tests kill servers and processes, so they
     use the stack, which knows every process by its pid. Where a container engine answers, the stack itself puts the
-    servers in containers. All tests that take this fixture carry the mark `xdist_group("faults")`, so that one worker
-    runs them.
+    servers in containers.
     """
     given = os.environ.get(GIVEN)
     stack = Stack(given or f"faults-{os.getpid()}")

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 EXAMPLES = int(os.environ.get("INSPRAAK_API_EXAMPLES", "8"))  # of each operation, right ones and again wrong ones
 ACCOUNTS = 12  # signed-in people are limited by account
 CHECKS = [

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.crowd import Crowd, first_choices
 from tests.integration.platform import eventually
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 VOTERS = 64
 
 

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.platform import Answer, eventually
 from tests.integration.world import EVERYONE, Government, Person
 
-pytestmark = [pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 METHODS = ("get", "post", "put", "patch", "delete")
 NOTHING = {401, 403, 404}
 OWN = {  # routes that name nothing of another government: what they answer to B's official is B's

@@ -12,7 +12,7 @@ from inspraak_dev.stack.server import HOST
 
 from tests.integration.platform import eventually
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 LIVE_WITHIN = 20.0  # seconds; "within seconds" on two busy cores
 REASON = {"reason": {"nl": "Iedereen heeft gestemd.", "fr": "Tout le monde a voté."}}
 

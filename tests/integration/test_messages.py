@@ -13,7 +13,7 @@ from contracts.voting import PollOpened
 
 from tests.integration.platform import eventually
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 TYPE = "tenancy.government_changed.v1"
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.crowd import Crowd
 from tests.integration.platform import eventually
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 SLACK = 10.0  # seconds besides a route's own deadline: two cores, and the crowd is on them too
 READ_WITHIN, PAGE_WITHIN, VOTE_WITHIN = (10.0 + SLACK, 15.0 + SLACK, 10.0 + SLACK)  # gateway/routes.toml
 TURNED_AWAY = {503, 504}

@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.crowd import Crowd, first_choices
 
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 PEOPLE = 2_500
 VOTE_WITHIN = 10.0  # the route's own deadline (gateway/routes.toml)
 SLACK = 5.0  # what a request may wait besides on two busy cores

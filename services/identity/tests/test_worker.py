@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from aio_pika import DeliveryMode, Message
 from chassis.bus import EVENTS, Publisher, topology
 from chassis.clock import utc_now, uuid7
@@ -19,9 +18,6 @@ from identity.handlers import on
 from identity.main import service
 from identity.models import Government, RefreshToken
 from sqlalchemy import func, select, update
-
-# All that consume as "identity" on one broker share one queue, so they are not run side by side.
-pytestmark = pytest.mark.xdist_group("identity-worker")
 
 
 async def eventually(check: Callable[[], Awaitable[Any]], *, within: float = 30.0) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 stacks = pytest.importorskip("inspraak_dev.stack", reason="own servers need the development package")
-pytestmark = [pytest.mark.fault, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.fault
 EVENTS = 400
 NAMES = ("POSTGRES", "AMQP", "REDIS")
 
