@@ -1,7 +1,7 @@
 """A service in one object: its API, its worker, its migrations, its command line.
 
-`Service("voting", settings=Settings, metadata=Base.metadata, routers=[router], handlers=on, timers=timers)` gives
-`voting api | worker | all | migrate | republish | parked | replay` and what the service adds itself.
+`Service("voting", settings=Settings, routers=[router], handlers=on, timers=timers)` gives
+`voting api | worker | all | migrate | republish | parked | replay | rewrap-keys` and what the service adds itself.
 """
 
 import argparse
