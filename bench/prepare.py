@@ -15,6 +15,7 @@ import aiohttp
 from chassis.auth import PLATFORM
 from chassis.clock import uuid7
 from chassis.db import tenant_session
+from chassis.resources import Resources
 from chassis.settings import key_bytes
 from identity import queries
 from identity.actions import demo, signing
@@ -75,7 +76,7 @@ class World:
 
     async def _register(self, slugs: list[str]) -> dict[str, UUID]:
         with environment(self._settings["tenancy"]):
-            held = tenancy.resources(tenancy.settings_type())
+            held = Resources.of(tenancy.settings_type())
         made: dict[str, UUID] = {}
         for slug in slugs:
             tenant = uuid7()
@@ -90,7 +91,7 @@ class World:
     async def _people(self, tenant: UUID, count: int) -> tuple[str, list[str]]:
         """An official's token and the tokens of `count` people."""
         with environment(self._settings["identity"]):
-            held = identity.resources(identity.settings_type())
+            held = Resources.of(identity.settings_type())
         now = datetime.now(UTC)
         deadline = time.monotonic() + KNOWN_WITHIN
         async with tenant_session(held.sessions, PLATFORM) as session:

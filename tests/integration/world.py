@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 from chassis.auth import PLATFORM
 from chassis.clock import uuid7
 from chassis.db import tenant_session
-from chassis.service import Resources, Service
+from chassis.resources import Resources
+from chassis.service import Service
 from identity.actions import signing
 from identity.main import service as identity
 from identity.models import Person as PersonRow
@@ -188,7 +189,7 @@ class World:
     @contextlib.asynccontextmanager
     async def _resources(self, service: Service) -> AsyncIterator[Resources]:
         told = {name.removeprefix("INSPRAAK_").lower(): value for name, value in self._told(service).items()}
-        held = service.resources(service.settings_type(**told))
+        held = Resources.of(service.settings_type(**told))
         try:
             yield held
         finally:

@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +20,17 @@ from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from starlette.routing import Route
 
 from chassis import errors, migrations, telemetry
-from chassis.auth import TokenVerifier
-from chassis.db import create_engine, session_maker
 from chassis.due import Timers
 from chassis.entrance import App, Entrance
 from chassis.handlers import Handlers, describe
 from chassis.health import Check, health_routes
 from chassis.hot import ShortWay
-from chassis.keys import Keyring, rewrap_keys
+from chassis.keys import rewrap_keys
 from chassis.refusals import Refused
+from chassis.resources import Resources
 from chassis.server import run_server
 from chassis.settings import BadSettingsError, Settings
 from chassis.worker import Republish, Worker
@@ -41,24 +39,20 @@ ROLES = {"api": "serve HTTP", "worker": "consume events, send events, run timers
 logger = logging.getLogger("chassis.service")
 
 
-@dataclass
-class Resources:
-    """What a running process holds; a session carries it as `session.info["resources"]`."""
+Act = Callable[[Resources, argparse.Namespace], Awaitable[int]]
 
-    settings: Any
-    engine: AsyncEngine
-    sessions: async_sessionmaker[AsyncSession]
-    verifier: TokenVerifier
-    keyring: Keyring
+
+def _no_arguments(_: argparse.ArgumentParser) -> None:
+    """Most commands need to know nothing."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand of a service's own: its help, its arguments, and what it does (the exit code, 0 for success)."""
+    """A subcommand of a service's own: its help, what it does (the exit code, 0 for success), its arguments."""
 
     help: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    act: Act
+    add_arguments: Callable[[argparse.ArgumentParser], None] = _no_arguments
 
 
 Extra = Callable[[FastAPI, Resources], AbstractAsyncContextManager[None]]
@@ -101,17 +95,9 @@ class Service:
 
     # The process
 
-    def resources(self, settings: Settings) -> Resources:
-        """Connect lazily to what the process needs; nothing is asked of a server yet."""
-        engine = create_engine(settings.required("database_url"), pool=settings.database_pool)
-        verifier = TokenVerifier(f"{settings.identity_url}/.well-known/jwks.json")
-        held = Resources(settings, engine, session_maker(engine), verifier, Keyring.from_settings(settings))
-        held.sessions.configure(info={"resources": held})
-        return held
-
     def app(self, settings: Settings, *, serve: bool = True, work: bool = False) -> App:
         """The ASGI app: the routes (`serve`), the worker in the same event loop (`work`), or both."""
-        held = self.resources(settings)
+        held = Resources.of(settings)
         worker = Worker(self.name, settings, held.sessions, self.handlers, self.timers) if work else None
 
         @asynccontextmanager
@@ -125,8 +111,7 @@ class Service:
                 yield
 
         api = self._api(lifespan=lifespan, telemetry=telemetry.of_fastapi(settings))
-        api.state.settings, api.state.engine, api.state.sessions = settings, held.engine, held.sessions
-        api.state.verifier, api.state.keyring, api.state.resources = held.verifier, held.keyring, held
+        api.state.sessions, api.state.verifier = held.sessions, held.verifier
         errors.install(api, self.constraints)
         api.router.routes.extend(health_routes(self._checks(held, worker)))
         if serve:
@@ -203,7 +188,7 @@ class Service:
         for name, command in self.commands.items():
             sub = commands.add_parser(name, help=command.help, description=command.help)
             command.add_arguments(sub)
-            sub.set_defaults(run=command.run)
+            sub.set_defaults(run=lambda parsed, act=command.act: self._with_resources(lambda held: act(held, parsed)))
         return parser
 
     def _serve(self, role: str) -> int:
@@ -228,18 +213,23 @@ class Service:
         sys.stdout.write(f"{count} keys are wrapped anew\n")
         return 0
 
-    def _with_worker(self, act: Callable[[Worker], Any]) -> int:
+    def _with_resources(self, act: Callable[[Resources], Awaitable[int]]) -> int:
         async def run() -> int:
-            settings = self.settings_type.load()
-            held = self.resources(settings)
+            held = Resources.of(self.settings_type.load())
             try:
-                for line in await act(Worker(self.name, settings, held.sessions, self.handlers, self.timers)):
-                    sys.stdout.write(f"{line}\n")
+                return await act(held)
             finally:
                 await held.engine.dispose()
-            return 0
 
         return asyncio.run(run())
+
+    def _with_worker(self, tell: Callable[[Worker], Awaitable[Iterable[str]]]) -> int:
+        async def act(held: Resources) -> int:
+            for line in await tell(Worker(self.name, held.settings, held.sessions, self.handlers, self.timers)):
+                sys.stdout.write(f"{line}\n")
+            return 0
+
+        return self._with_resources(act)
 
 
 def _sentence(error: Any) -> str:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +13,8 @@ from chassis.auth import PLATFORM
 from chassis.clock import utc_now
 from chassis.db import tenant_session
 from chassis.refusals import Refused
-from chassis.service import Command, Resources, Service
+from chassis.resources import Resources
+from chassis.service import Command
 
 from identity import queries
 from identity.actions import audit, demo, people, signing
@@ -23,39 +24,6 @@ from identity.settings import Settings
 BY_COMMAND = people.Grantor(None)
 WHERE_DEMO_PEOPLE_MAY_LIVE = ("development", "test")
 MOST_DEMO_PEOPLE = 1_000_000
-
-
-def commands(service: Service) -> dict[str, Command]:
-    """The commands, over the service that they belong to."""
-
-    def command(
-        text: str,
-        add_arguments: Callable[[argparse.ArgumentParser], None],
-        act: Callable[[Resources, argparse.Namespace], Awaitable[int]],
-    ) -> Command:
-        return Command(text, add_arguments, lambda parsed: asyncio.run(_with_resources(service, act, parsed)))
-
-    return {
-        "create-operator": command("make somebody an operator of the platform", _operator, _create_operator),
-        "grant": command("give somebody a role at a government; they need not have signed in yet", _grant, _do_grant),
-        "create-demo-people": command(
-            "make many people with access tokens; development and test only", _demo, _create_demo_people
-        ),
-        "rotate-signing-key": command(
-            "make the next signing key; it is published now and signs later", _nothing, _rotate_signing_key
-        ),
-        "verify-audit": command("check the chain of the audit trail; 1 if it is broken", _audit, _verify_audit),
-    }
-
-
-async def _with_resources(
-    service: Service, act: Callable[[Resources, argparse.Namespace], Awaitable[int]], parsed: argparse.Namespace
-) -> int:
-    held = service.resources(service.settings_type.load())
-    try:
-        return await act(held, parsed)
-    finally:
-        await held.engine.dispose()
 
 
 # Arguments
@@ -98,10 +66,6 @@ def _demo(parser: argparse.ArgumentParser) -> None:
 
 def _audit(parser: argparse.ArgumentParser) -> None:
     _tenant(parser, required=False)
-
-
-def _nothing(_: argparse.ArgumentParser) -> None:
-    """No arguments."""
 
 
 # What they do
@@ -189,3 +153,16 @@ async def _government(held: Resources, text: str) -> UUID:
     if found is None:
         raise Refused("no_such_government", status=404, tenant=text)
     return found.id
+
+
+COMMANDS = {
+    "create-operator": Command("make somebody an operator of the platform", _create_operator, _operator),
+    "grant": Command("give somebody a role at a government; they need not have signed in yet", _do_grant, _grant),
+    "create-demo-people": Command(
+        "make many people with access tokens; development and test only", _create_demo_people, _demo
+    ),
+    "rotate-signing-key": Command(
+        "make the next signing key; it is published now and signs later", _rotate_signing_key
+    ),
+    "verify-audit": Command("check the chain of the audit trail; 1 if it is broken", _verify_audit, _audit),
+}

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chassis.service import Resources, Service
+from chassis.resources import Resources
+from chassis.service import Service
 from fastapi import FastAPI
 
 from identity.actions.signing import Signer
-from identity.commands import commands
+from identity.commands import COMMANDS
 from identity.handlers import on, timers
 from identity.routes import router
 from identity.settings import Settings
@@ -20,6 +21,13 @@ async def running(app: FastAPI, held: Resources) -> AsyncIterator[None]:
     yield
 
 
-service = Service("identity", settings=Settings, routers=[router], handlers=on, timers=timers, running=running)
-service.commands |= commands(service)
+service = Service(
+    "identity",
+    settings=Settings,
+    routers=[router],
+    handlers=on,
+    timers=timers,
+    commands=COMMANDS,
+    running=running,
+)
 cli = service.cli

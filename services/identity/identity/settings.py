@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from chassis.resources import resources_of
 from chassis.settings import Settings as ProcessSettings
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -54,5 +55,5 @@ class Settings(ProcessSettings):
 
 def settings_of(session: AsyncSession) -> Settings:
     """The settings of the process that a session works in."""
-    settings: Settings = session.info["resources"].settings
+    settings: Settings = resources_of(session).settings
     return settings

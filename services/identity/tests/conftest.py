@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP
 from chassis.auth import PLATFORM, Actor, TokenVerifier
 from chassis.clock import utc_now
 from chassis.db import tenant_session
-from chassis.service import Resources
+from chassis.resources import Resources
 from chassis.testing import Answer, Client, serving
 from contracts.tenancy import GovernmentRegistered
 from identity.actions.governments import copy_government
@@ -139,7 +139,7 @@ async def world(running: Callable[..., Awaitable[Client]], mailbox: Mailbox) -> 
     async with own_keys() as (url, asks):
         client = await running(service, smtp_url=mailbox.url, identity_url=url)
         asks.append(client.base)
-        held = service.resources(client.settings)
+        held = Resources.of(client.settings)
         made = World(client, held, mailbox)
         await made.tell_of_government(made.tenant, "leuven")
         yield made

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from chassis.due import Timers
 from chassis.handlers import Handlers
+from chassis.resources import resources_of
 from contracts.tenancy import GovernmentChanged, GovernmentRegistered, GovernmentState
 from contracts.voting import PollOpened, ResultPublished
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,7 +40,7 @@ async def result_published(event: ResultPublished, session: AsyncSession, now: d
 @timers(actions.SEND, attempts=300)  # two days, as mail servers do
 async def send_mail(subject: UUID, session: AsyncSession, now: datetime) -> None:
     """Send one mail."""
-    await actions.send(session, subject, session.info["resources"].settings, now=now)
+    await actions.send(session, subject, resources_of(session).settings, now=now)
 
 
 @timers(actions.FORGET)

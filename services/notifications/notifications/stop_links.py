@@ -6,6 +6,7 @@ from uuid import UUID
 
 from chassis.keys import MissingKeyError
 from chassis.refusals import Refused
+from chassis.resources import resources_of
 from chassis.seals import BrokenSealError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +16,7 @@ ID_BYTES = 16
 
 async def stop_token(session: AsyncSession, person_id: UUID, topic: str) -> str:
     """The token of a link that stops a topic's mails to a person."""
-    keyring = session.info["resources"].keyring
+    keyring = resources_of(session).keyring
     key = await keyring.create(session, PURPOSE)
     sealed = keyring.seal(key, person_id.bytes + topic.encode(), aad=PURPOSE.encode())
     return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
@@ -23,7 +24,7 @@ async def stop_token(session: AsyncSession, person_id: UUID, topic: str) -> str:
 
 async def read_stop_token(session: AsyncSession, token: str) -> tuple[UUID, str]:
     """The person and topic of a link; a link that is not ours, or another government's, is refused."""
-    keyring = session.info["resources"].keyring
+    keyring = resources_of(session).keyring
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         content = keyring.open(await keyring.get(session, PURPOSE), sealed, aad=PURPOSE.encode())

@@ -1,11 +1,11 @@
 """The process's own resources, over the database of the running client."""
 
 import pytest
-from notifications.main import service
+from chassis.resources import Resources
 
 
 @pytest.fixture
 async def resources(client):
-    held = service.resources(client.settings)
+    held = Resources.of(client.settings)
     yield held
     await held.engine.dispose()

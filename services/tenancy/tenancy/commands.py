@@ -1,9 +1,9 @@
 """Governments are made by command: `tenancy register`, `tenancy change`, `tenancy list`."""
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +12,13 @@ from chassis.clock import utc_now, uuid7
 from chassis.db import tenant_session
 from chassis.errors import constraint_of
 from chassis.refusals import Refused
-from chassis.service import Command, Service
+from chassis.resources import Resources
+from chassis.service import Command
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tenancy import actions, queries
 from tenancy.rules import LANGUAGES
-from tenancy.settings import Settings
 
 FACTS = ("kind", "colour", "nis_code", "kbo_number", "contact_email")
 TAKEN = {"uq_governments_slug": "slug_taken", "pk_hosts": "host_taken", "pk_governments": "already_registered"}
@@ -44,10 +44,6 @@ def add_change(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--active", action=argparse.BooleanOptionalAction, default=None, help="whether it is served")
 
 
-def add_nothing(_: argparse.ArgumentParser) -> None:
-    """`tenancy list` needs to know nothing."""
-
-
 def facts_of(parsed: argparse.Namespace) -> dict[str, Any]:
     """The facts that were named on the command line."""
     facts: dict[str, Any] = {name: getattr(parsed, name) for name in FACTS if getattr(parsed, name) is not None}
@@ -63,56 +59,50 @@ def facts_of(parsed: argparse.Namespace) -> dict[str, Any]:
     return facts
 
 
-def commands(service: Service) -> dict[str, Command]:
-    """The commands, over the service that they belong to."""
-
-    def register(parsed: argparse.Namespace) -> int:
-        facts = {"kind": "municipality", "languages": ["nl"], "colour": "#7a1f3d", "names": {}, "hosts": ()}
-        facts |= facts_of(parsed) | {"slug": parsed.slug}
-        government_id = PLATFORM if facts["kind"] == "platform" else uuid7()
-
-        async def act(session: AsyncSession) -> str:
-            await actions.register(session, government_id, facts, now=utc_now())
-            return str(government_id)
-
-        return _run(service, act, government_id)
-
-    def change(parsed: argparse.Namespace) -> int:
-        async def act(session: AsyncSession) -> str:
-            government = await queries.by_slug(session, parsed.slug)
-            facts = facts_of(parsed)
-            if "names" in facts:
-                facts["names"] = government.names | facts["names"]
-            session.info["tenant_id"] = government.id
-            await actions.change(session, government, facts)
-            return str(government.id)
-
-        return _run(service, act)
-
-    def list_all(_: argparse.Namespace) -> int:
-        async def act(session: AsyncSession) -> str:
-            governments = await queries.all_governments(session)
-            return "\n".join(f"{one.id}  {one.slug:24}  {one.names[one.languages[0]]}" for one in governments)
-
-        return _run(service, act)
-
-    return {
-        "register": Command("enter a government in the register; prints its id", add_facts, register),
-        "change": Command("change what is known of a government", add_change, change),
-        "list": Command("list the governments", add_nothing, list_all),
-    }
+async def _register(held: Resources, parsed: argparse.Namespace) -> int:
+    facts = {"kind": "municipality", "languages": ["nl"], "colour": "#7a1f3d", "names": {}, "hosts": ()}
+    facts |= facts_of(parsed) | {"slug": parsed.slug}
+    government_id = PLATFORM if facts["kind"] == "platform" else uuid7()
+    async with _registering(held, government_id) as session:
+        await actions.register(session, government_id, facts, now=utc_now())
+    return _print(str(government_id))
 
 
-def _run(service: Service, act: Callable[[AsyncSession], Awaitable[str]], *tenants: UUID) -> int:
-    async def run() -> str:
-        held = service.resources(Settings.load())
-        try:
-            async with tenant_session(held.sessions, *tenants) as session:
-                return await act(session)
-        except IntegrityError as error:
-            raise Refused(TAKEN.get(constraint_of(error) or "", "not_possible")) from error
-        finally:
-            await held.engine.dispose()
+async def _change(held: Resources, parsed: argparse.Namespace) -> int:
+    async with tenant_session(held.sessions) as session:
+        known = await queries.by_slug(session, parsed.slug)
+    async with _registering(held, known.id) as session:
+        government = await queries.by_slug(session, parsed.slug)
+        facts = facts_of(parsed)
+        if "names" in facts:
+            facts["names"] = government.names | facts["names"]
+        await actions.change(session, government, facts)
+    return _print(str(known.id))
 
-    sys.stdout.write(asyncio.run(run()) + "\n")
+
+async def _list(held: Resources, _: argparse.Namespace) -> int:
+    async with tenant_session(held.sessions) as session:
+        governments = await queries.all_governments(session)
+    return _print(*(f"{one.id}  {one.slug:24}  {one.names[one.languages[0]]}" for one in governments))
+
+
+@asynccontextmanager
+async def _registering(held: Resources, government_id: UUID) -> AsyncIterator[AsyncSession]:
+    """A session that works for a government and says which of its facts another one has."""
+    try:
+        async with tenant_session(held.sessions, government_id) as session:
+            yield session
+    except IntegrityError as error:
+        raise Refused(TAKEN.get(constraint_of(error) or "", "not_possible")) from error
+
+
+def _print(*lines: str) -> int:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
+
+
+COMMANDS = {
+    "register": Command("enter a government in the register; prints its id", _register, add_facts),
+    "change": Command("change what is known of a government", _change, add_change),
+    "list": Command("list the governments", _list),
+}

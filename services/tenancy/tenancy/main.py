@@ -3,7 +3,7 @@
 from chassis.service import Service
 
 from tenancy.actions import republish
-from tenancy.commands import TAKEN, commands
+from tenancy.commands import COMMANDS, TAKEN
 from tenancy.routes import router
 from tenancy.settings import Settings
 
@@ -12,7 +12,7 @@ service = Service(
     settings=Settings,
     routers=[router],
     constraints={name: (409, code) for name, code in TAKEN.items()},
+    commands=COMMANDS,
     republish=republish,
 )
-service.commands |= commands(service)
 cli = service.cli

@@ -15,11 +15,10 @@ from chassis.auth import Actor
 from chassis.clock import utc_now
 from chassis.db import tenant_session
 from chassis.refusals import Refused
-from chassis.service import Resources
+from chassis.resources import Resources
 from chassis.testing import Servers
 from voting.actions import polls
 from voting.actions.votes import BallotBox, CastVote, ballot_box
-from voting.main import service
 from voting.schemas import PollIn
 
 VOTERS = 64
@@ -36,7 +35,7 @@ async def boxes(town: Any) -> AsyncIterator[Callable[..., Awaitable[tuple[Resour
     async with AsyncExitStack() as stack:
 
         async def make(**settings: Any) -> tuple[Resources, BallotBox]:
-            held = service.resources(town.visitor.settings.model_copy(update=settings))
+            held = Resources.of(town.visitor.settings.model_copy(update=settings))
             stack.push_async_callback(held.engine.dispose)
             return held, await stack.enter_async_context(ballot_box(held))
 
@@ -186,7 +185,7 @@ async def test_too_many_waiting_votes_are_sent_away_at_once(town: Any, boxes: An
 
 async def test_what_was_put_in_is_written_before_the_box_goes_away(town: Any) -> None:
     poll_id = await town.announced()
-    held = service.resources(town.visitor.settings)
+    held = Resources.of(town.visitor.settings)
     async with ballot_box(held) as box:
         await box.cast(person(town.visitor.tenant), UUID(poll_id), [1])
         casts = [asyncio.create_task(box.cast(person(town.visitor.tenant), UUID(poll_id), [1])) for _ in range(50)]

@@ -13,7 +13,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from chassis.bus import EVENTS, UNROUTED
 from chassis.clock import utc_now
 from chassis.db import tenant_session
-from chassis.service import Resources
+from chassis.resources import Resources
 from chassis.worker import Worker
 from voting.actions import polls
 from voting.main import service
@@ -21,7 +21,7 @@ from voting.main import service
 
 @pytest.fixture
 async def held(town: Any) -> AsyncIterator[Resources]:
-    resources = service.resources(town.visitor.settings)
+    resources = Resources.of(town.visitor.settings)
     yield resources
     await resources.engine.dispose()
 

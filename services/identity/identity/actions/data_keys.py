@@ -1,7 +1,7 @@
 """The data keys that identity works with, made at their first use."""
 
 from chassis.db import tenant_of
-from chassis.keys import Keyring
+from chassis.resources import resources_of
 from sqlalchemy.ext.asyncio import AsyncSession
 
 CODE_HASHES = "sign_in_code_hashes"
@@ -12,5 +12,5 @@ SIGNING_KEYS = "signing_keys"
 
 async def data_key(session: AsyncSession, purpose: str) -> bytes:
     """The data key of the session's government for a purpose; once this process knows it, no query."""
-    keyring: Keyring = session.info["resources"].keyring
+    keyring = resources_of(session).keyring
     return keyring.cached(tenant_of(session), purpose) or await keyring.create(session, purpose)

@@ -9,9 +9,9 @@ from uuid import UUID
 from chassis import due, telemetry
 from chassis.clock import uuid7
 from chassis.db import tenant_of, tenant_session
-from chassis.keys import Keyring
 from chassis.outbox import emit
 from chassis.refusals import Refused
+from chassis.resources import resources_of
 from contracts import voting as events
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -99,7 +99,7 @@ async def schedule(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Po
     """
     poll = await queries.locked_poll(session, poll_id)
     lifecycle.check_schedule(poll.terms, now)
-    await _keyring(session).create(session, KEY, poll.id)
+    await resources_of(session).keyring.create(session, KEY, poll.id)
     poll.status = Status.SCHEDULED
     await _tell(session, poll, events.PollScheduled, now)
     opens_at, closes_at = _times(poll)
@@ -166,7 +166,7 @@ async def publish(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Pol
 
 async def forget_voters(session: AsyncSession, poll_id: UUID) -> None:
     """Destroy the key that makes people's ids voters: from now on nobody can tell who cast which vote."""
-    await _keyring(session).destroy(session, KEY, poll_id)
+    await resources_of(session).keyring.destroy(session, KEY, poll_id)
 
 
 async def _end(session: AsyncSession, poll: Poll, now: datetime, *, early: Reason | None = None) -> None:
@@ -203,11 +203,6 @@ def _times(poll: Poll) -> tuple[datetime, datetime]:
     if poll.opens_at is None or poll.closes_at is None:
         raise ValueError("a poll that was announced has its times")
     return poll.opens_at, poll.closes_at
-
-
-def _keyring(session: AsyncSession) -> Keyring:
-    keyring: Keyring = session.info["resources"].keyring
-    return keyring
 
 
 # Telling others

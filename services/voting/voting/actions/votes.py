@@ -18,7 +18,7 @@ from chassis.db import tenant_session
 from chassis.errors import unavailable
 from chassis.keys import DestroyedKeyError, Keyring
 from chassis.refusals import Refused
-from chassis.service import Resources
+from chassis.resources import Resources, resources_of
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -185,9 +185,8 @@ def voter_of(key: bytes, person_id: UUID) -> bytes:
 
 async def key_of(session: AsyncSession, poll_id: UUID) -> bytes:
     """A poll's key. Refused: `votes_anonymised` when it was destroyed."""
-    keyring: Keyring = session.info["resources"].keyring
     try:
-        return await keyring.get(session, KEY, poll_id)
+        return await resources_of(session).keyring.get(session, KEY, poll_id)
     except DestroyedKeyError as error:
         raise Refused("votes_anonymised") from error
 

@@ -9,7 +9,8 @@ from chassis.auth import Actor, Person, Visitor, require
 from chassis.clock import Now
 from chassis.db import Session
 from chassis.refusals import Refused
-from chassis.service import Command, Resources, Service
+from chassis.resources import Resources
+from chassis.service import Command, Service
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--times", default="1")
 
 
-def greet(parsed: argparse.Namespace) -> int:
+async def greet(_: Resources, parsed: argparse.Namespace) -> int:
     if parsed.whom == "nobody":
         raise Refused("nobody_there", status=404)
     return Greeting(times=parsed.times).times
@@ -73,7 +74,7 @@ service = Service(
     "sample_service",
     routers=[router],
     hot_routes=[hot],
-    commands={"greet": Command("say hello", add_arguments, greet)},
+    commands={"greet": Command("say hello", greet, add_arguments)},
     running=running,
 )
 
