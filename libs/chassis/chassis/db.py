@@ -6,12 +6,13 @@ Every tenant table begins its keys with `tenant_id` and carries one row-level se
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, Uuid, event, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import DateTime, MetaData, Text, event, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as SyncSession
@@ -35,13 +36,20 @@ class Base(DeclarativeBase):
     """The declarative base of every service's tables: constraint names are predictable, so errors map to codes."""
 
     metadata = MetaData(naming_convention=NAMES)
-    type_annotation_map: ClassVar[dict[Any, Any]] = {dict[str, str]: JSONB, dict[str, Any]: JSONB, list[Any]: JSONB}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        datetime: DateTime(timezone=True),
+        list[str]: ARRAY(Text),
+        dict[str, str]: JSONB,
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+    }
 
 
 class TenantRow:
     """A row of one government. Mix it in first: `tenant_id` begins the primary key."""
 
-    tenant_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, sort_order=-10)
+    tenant_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-10)
 
 
 def enable_row_level_security(*tables: str) -> list[str]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import CTE, CheckConstraint, DateTime, Index, Text, delete, func, literal, select, text, update
+from sqlalchemy import CTE, CheckConstraint, Index, Text, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Mapped, mapped_column
@@ -40,14 +40,14 @@ class Due(Base):
         Index("ix_due_due_at", "due_at", postgresql_where=text("state = 'waiting'")),
     )
 
-    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
     tenant: Mapped[UUID] = mapped_column(primary_key=True)
     subject: Mapped[UUID] = mapped_column(primary_key=True)
-    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    due_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
-    state: Mapped[str] = mapped_column(Text, default="waiting", server_default="waiting")
-    last_error: Mapped[str | None] = mapped_column(Text)
-    traceparent: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(default="waiting", server_default="waiting")
+    last_error: Mapped[str | None]
+    traceparent: Mapped[str | None]
 
 
 async def at(session: AsyncSession, kind: str, *, subject: UUID, when: datetime) -> None:

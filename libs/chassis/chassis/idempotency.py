@@ -19,7 +19,7 @@ from uuid import UUID, uuid5
 
 from fastapi import Depends, Header, Request
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, LargeBinary, SmallInteger, Text, Uuid, delete, func, select
+from sqlalchemy import SmallInteger, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -54,13 +54,13 @@ class StoredAnswer(TenantRow, Base):
 
     __tablename__ = "idempotency_keys"
 
-    actor: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
-    route: Mapped[str] = mapped_column(Text)
-    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    actor: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    route: Mapped[str]
+    request_hash: Mapped[bytes]
     status: Mapped[int] = mapped_column(SmallInteger)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    body: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(index=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Its row and the handler's effect share one transaction. A row is kept far longer
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, delete, text
+from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,9 +21,9 @@ class Inbox(Base):
 
     __tablename__ = "inbox"
 
-    consumer: Mapped[str] = mapped_column(Text, primary_key=True)
+    consumer: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
-    received_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
+    received_at: Mapped[datetime] = mapped_column(index=True)
 
 
 # One text, prepared once: building it anew for each message would cost more than running it.

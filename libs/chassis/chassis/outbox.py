@@ -12,7 +12,7 @@ from uuid import UUID
 
 from aio_pika import DeliveryMode, Message
 from contracts.base import Event
-from sqlalchemy import BigInteger, DateTime, Identity, Row, Text, text
+from sqlalchemy import BigInteger, Identity, Row, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,12 +41,12 @@ class Outbox(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     event_id: Mapped[UUID]
-    type: Mapped[str] = mapped_column(Text)
+    type: Mapped[str]
     tenant: Mapped[UUID]
     sequence: Mapped[int]
-    body: Mapped[str] = mapped_column(Text)
-    traceparent: Mapped[str | None] = mapped_column(Text)
-    occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    body: Mapped[str]
+    traceparent: Mapped[str | None]
+    occurred_at: Mapped[datetime]
 
 
 def emit(session: AsyncSession, event: Event, *, sequence: int, now: datetime | None = None) -> UUID:

@@ -11,17 +11,14 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
-    LargeBinary,
     MetaData,
     SmallInteger,
     Text,
     UniqueConstraint,
-    Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
-Moment = TIMESTAMP(timezone=True)
 LANGUAGE = "language in ('nl', 'fr', 'de', 'en')"
 
 
@@ -37,12 +34,12 @@ class Government(Base):
 
     __tablename__ = "governments"
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     sequence: Mapped[int] = mapped_column(BigInteger)
-    slug: Mapped[str] = mapped_column(Text, index=True)
+    slug: Mapped[str] = mapped_column(index=True)
     names: Mapped[dict[str, str]]
-    languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    languages: Mapped[list[str]]
+    hosts: Mapped[list[str]]
     active: Mapped[bool]
 
 
@@ -59,14 +56,14 @@ class Person(TenantRow, Base):
         CheckConstraint(LANGUAGE, name="language"),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     email_norm: Mapped[str] = mapped_column(Text(collation="C"))  # "C": an index on it answers prefixes and order
-    language: Mapped[str] = mapped_column(Text)
-    display_name: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str]
+    display_name: Mapped[str | None]
     level: Mapped[int] = mapped_column(SmallInteger)
     version: Mapped[int] = mapped_column(default=1)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    signed_in_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime]
+    signed_in_at: Mapped[datetime | None]
 
 
 class RoleGrant(TenantRow, Base):
@@ -79,10 +76,10 @@ class RoleGrant(TenantRow, Base):
         Index("ix_role_grants_role", "tenant_id", "role", "person_id"),
     )
 
-    person_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    role: Mapped[str] = mapped_column(Text, primary_key=True)
-    granted_at: Mapped[datetime] = mapped_column(Moment)
-    granted_by: Mapped[UUID | None] = mapped_column(Uuid)  # null: by command
+    person_id: Mapped[UUID] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(primary_key=True)
+    granted_at: Mapped[datetime]
+    granted_by: Mapped[UUID | None]  # null: by command
 
 
 class SignInCode(TenantRow, Base):
@@ -99,15 +96,15 @@ class SignInCode(TenantRow, Base):
     )
 
     email_norm: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
-    id: Mapped[UUID] = mapped_column(Uuid)  # of the newest code
-    code_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
-    sealed_code: Mapped[bytes | None] = mapped_column(LargeBinary)  # for the mail; gone once it was sent
-    language: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(Moment)
+    id: Mapped[UUID]  # of the newest code
+    code_hash: Mapped[bytes | None]
+    sealed_code: Mapped[bytes | None]  # for the mail; gone once it was sent
+    language: Mapped[str]
+    expires_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(SmallInteger)
-    attempts_until: Mapped[datetime] = mapped_column(Moment)  # when wrong guesses are forgotten
-    sent: Mapped[list[datetime]] = mapped_column(ARRAY(Moment))
-    touched_at: Mapped[datetime] = mapped_column(Moment)
+    attempts_until: Mapped[datetime]  # when wrong guesses are forgotten
+    sent: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    touched_at: Mapped[datetime]
 
 
 class SignInSession(TenantRow, Base):
@@ -122,12 +119,12 @@ class SignInSession(TenantRow, Base):
         Index("ix_sessions_used_at", "tenant_id", "used_at"),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(Uuid)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    used_at: Mapped[datetime] = mapped_column(Moment)
-    ended_at: Mapped[datetime | None] = mapped_column(Moment)
-    ended_because: Mapped[str | None] = mapped_column(Text)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    person_id: Mapped[UUID]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_because: Mapped[str | None]
 
 
 class RefreshToken(TenantRow, Base):
@@ -140,10 +137,10 @@ class RefreshToken(TenantRow, Base):
         Index("ix_refresh_tokens_rotated_at", "tenant_id", "rotated_at"),
     )
 
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    session_id: Mapped[UUID] = mapped_column(Uuid)
-    issued_at: Mapped[datetime] = mapped_column(Moment)
-    rotated_at: Mapped[datetime | None] = mapped_column(Moment)
+    token_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID]
+    issued_at: Mapped[datetime]
+    rotated_at: Mapped[datetime | None]
 
 
 class SigningKey(TenantRow, Base):
@@ -151,11 +148,11 @@ class SigningKey(TenantRow, Base):
 
     __tablename__ = "signing_keys"
 
-    kid: Mapped[str] = mapped_column(Text, primary_key=True)
+    kid: Mapped[str] = mapped_column(primary_key=True)
     public_jwk: Mapped[dict[str, Any]]
-    sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
-    signs_from: Mapped[datetime] = mapped_column(Moment)
-    created_at: Mapped[datetime] = mapped_column(Moment)
+    sealed_private_key: Mapped[bytes]
+    signs_from: Mapped[datetime]
+    created_at: Mapped[datetime]
 
 
 class AuditHead(TenantRow, Base):
@@ -164,7 +161,7 @@ class AuditHead(TenantRow, Base):
     __tablename__ = "audit_heads"
 
     number: Mapped[int] = mapped_column(BigInteger)
-    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes]
 
 
 class AuditEvent(TenantRow, Base):
@@ -173,10 +170,10 @@ class AuditEvent(TenantRow, Base):
     __tablename__ = "audit_events"
 
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    at: Mapped[datetime] = mapped_column(Moment)
-    actor_id: Mapped[UUID | None] = mapped_column(Uuid)  # null: nobody signed in, or a command
-    action: Mapped[str] = mapped_column(Text)
-    subject_id: Mapped[UUID | None] = mapped_column(Uuid)
+    at: Mapped[datetime]
+    actor_id: Mapped[UUID | None]  # null: nobody signed in, or a command
+    action: Mapped[str]
+    subject_id: Mapped[UUID | None]
     facts: Mapped[dict[str, Any]]
-    previous_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    hash: Mapped[bytes] = mapped_column(LargeBinary)
+    previous_hash: Mapped[bytes]
+    hash: Mapped[bytes]

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from chassis.db import NAMES, TenantRow
 from chassis.db import Base as ChassisBase
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, MetaData, Text, UniqueConstraint, func
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, MetaData, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 
@@ -25,8 +24,8 @@ class Government(TenantRow, Base):
 
     sequence: Mapped[int]
     names: Mapped[dict[str, str]]
-    languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    hosts: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    languages: Mapped[list[str]]
+    hosts: Mapped[list[str]]
 
 
 class Subscription(TenantRow, Base):
@@ -36,8 +35,8 @@ class Subscription(TenantRow, Base):
     __table_args__ = (Index("ix_subscriptions_topic", "tenant_id", "topic", "person_id"),)
 
     person_id: Mapped[UUID] = mapped_column(primary_key=True)
-    topic: Mapped[str] = mapped_column(Text, primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    topic: Mapped[str] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime]
 
 
 class Announcement(TenantRow, Base):
@@ -47,10 +46,10 @@ class Announcement(TenantRow, Base):
     __table_args__ = (UniqueConstraint("tenant_id", "kind", "subject_id"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str]
     subject_id: Mapped[UUID]
     content: Mapped[dict[str, Any]]
-    created_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    created_at: Mapped[datetime]
 
 
 class Delivery(TenantRow, Base):
@@ -68,7 +67,7 @@ class Delivery(TenantRow, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     announcement_id: Mapped[UUID]
     person_id: Mapped[UUID]
-    topic: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(Text, server_default="queued")
-    reason: Mapped[str | None] = mapped_column(Text)
-    sent_at: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
+    topic: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="queued")
+    reason: Mapped[str | None]
+    sent_at: Mapped[datetime | None]

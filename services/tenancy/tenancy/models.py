@@ -6,8 +6,7 @@ from uuid import UUID
 
 from chassis.db import NAMES
 from chassis.db import Base as ChassisBase
-from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy import CheckConstraint, ForeignKey, MetaData
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 
@@ -24,18 +23,18 @@ class Government(Base):
     __tablename__ = "governments"
     __table_args__ = (CheckConstraint("kind in ('municipality', 'province', 'agency', 'platform')", name="kind"),)
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int]
-    kind: Mapped[str] = mapped_column(Text)
-    slug: Mapped[str] = mapped_column(Text, unique=True)
+    kind: Mapped[str]
+    slug: Mapped[str] = mapped_column(unique=True)
     names: Mapped[dict[str, str]]
-    languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    colour: Mapped[str] = mapped_column(Text)
-    nis_code: Mapped[str | None] = mapped_column(Text)
-    kbo_number: Mapped[str | None] = mapped_column(Text)
-    contact_email: Mapped[str | None] = mapped_column(Text)
+    languages: Mapped[list[str]]
+    colour: Mapped[str]
+    nis_code: Mapped[str | None]
+    kbo_number: Mapped[str | None]
+    contact_email: Mapped[str | None]
     active: Mapped[bool]
-    registered_at: Mapped[datetime] = mapped_column(TIMESTAMP(timezone=True))
+    registered_at: Mapped[datetime]
     hosts: Mapped[list["Host"]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by="Host.host")
 
 
@@ -44,5 +43,5 @@ class Host(Base):
 
     __tablename__ = "hosts"
 
-    host: Mapped[str] = mapped_column(Text, primary_key=True)
+    host: Mapped[str] = mapped_column(primary_key=True)
     government_id: Mapped[UUID] = mapped_column(ForeignKey(Government.id, ondelete="CASCADE"), index=True)

@@ -6,13 +6,12 @@ from uuid import UUID
 
 from chassis.db import NAMES, TenantRow
 from chassis.db import Base as ChassisBase
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, LargeBinary, MetaData, SmallInteger, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, MetaData, SmallInteger
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from voting.rules.terms import Rule, Status, Terms
 
-Moment = TIMESTAMP(timezone=True)
 POLL = ["polls.tenant_id", "polls.id"]
 
 
@@ -32,7 +31,7 @@ class Option(TenantRow, Base):
         CheckConstraint("number >= 1", name="number"),
     )
 
-    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    poll_id: Mapped[UUID] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     labels: Mapped[dict[str, str]]
     descriptions: Mapped[dict[str, str]]
@@ -58,23 +57,23 @@ class Poll(TenantRow, Base):
         ),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column()
-    status: Mapped[str] = mapped_column(Text)
+    status: Mapped[str]
     titles: Mapped[dict[str, str]]
     questions: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     descriptions: Mapped[dict[str, str]]
-    rule: Mapped[str] = mapped_column(Text)
-    compared_with: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    rule: Mapped[str]
+    compared_with: Mapped[list[str]]
     max_choices: Mapped[int | None] = mapped_column(SmallInteger)
     level: Mapped[int] = mapped_column(SmallInteger)
-    opens_at: Mapped[datetime | None] = mapped_column(Moment)
-    closes_at: Mapped[datetime | None] = mapped_column(Moment)
+    opens_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
     notices: Mapped[list[Any]]
     ballots: Mapped[int | None]
     blank: Mapped[int | None]
-    created_by: Mapped[UUID] = mapped_column(Uuid)
-    changed_at: Mapped[datetime] = mapped_column(Moment)
+    created_by: Mapped[UUID]
+    changed_at: Mapped[datetime]
     options: Mapped[list[Option]] = relationship(lazy="selectin", cascade="all, delete-orphan", order_by=Option.number)
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy reads it as it is
@@ -103,10 +102,10 @@ class Vote(TenantRow, Base):
         CheckConstraint("jsonb_typeof(choices) = 'array'", name="choices"),
     )
 
-    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    voter: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    poll_id: Mapped[UUID] = mapped_column(primary_key=True)
+    voter: Mapped[bytes] = mapped_column(primary_key=True)
     choices: Mapped[list[Any]]
-    cast_at: Mapped[datetime] = mapped_column(Moment)
+    cast_at: Mapped[datetime]
 
 
 class Outcome(TenantRow, Base):
@@ -115,9 +114,9 @@ class Outcome(TenantRow, Base):
     __tablename__ = "outcomes"
     __table_args__ = (ForeignKeyConstraint(["tenant_id", "poll_id"], POLL),)
 
-    poll_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    poll_id: Mapped[UUID] = mapped_column(primary_key=True)
     results: Mapped[list[Any]]
-    counted_at: Mapped[datetime] = mapped_column(Moment)
+    counted_at: Mapped[datetime]
 
 
 class Government(Base):
@@ -125,4 +124,4 @@ class Government(Base):
 
     __tablename__ = "governments"
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
