@@ -2,17 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from chassis import local_time
 
 from web.i18n import Language
 
-BRUSSELS = ZoneInfo("Europe/Brussels")
-# Babel's own medium patterns name no weekday; the hour is written as each language does in Belgium.
-DAY = {"nl": "EEEE d MMMM", "fr": "EEEE d MMMM", "de": "EEEE, d. MMMM", "en": "EEEE d MMMM"}
-YEAR = {"nl": " yyyy", "fr": " yyyy", "de": " yyyy", "en": " yyyy"}
-HOUR = {"nl": "'om' HH.mm 'uur'", "fr": "'à' HH'h'mm", "de": "'um' HH.mm 'Uhr'", "en": "'at' HH:mm"}
 MINUTE, HOUR_LENGTH, DAY_LENGTH = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -26,10 +20,8 @@ class Moment:
 
 def moment(at: datetime, lang: Language, *, now: datetime) -> Moment:
     """As in "zondag 27 juni om 20.00 uur"; with the year when it is not this one."""
-    local = at.astimezone(BRUSSELS)
-    year = "" if local.year == now.astimezone(BRUSSELS).year else YEAR[lang.tag]
-    pattern = f"{DAY[lang.tag]}{year} {HOUR[lang.tag]}"
-    return Moment(format_datetime(local, pattern, locale=lang.babel), local.isoformat(timespec="seconds"))
+    shown = local_time.moment(at, lang.tag, now=now)
+    return Moment(shown, at.astimezone(local_time.BRUSSELS).isoformat(timespec="seconds"))
 
 
 def time_left(until: datetime, lang: Language, *, now: datetime) -> str:

@@ -94,7 +94,7 @@ async def send(session: AsyncSession, delivery_id: UUID, settings: Settings, *, 
         return
     base = settings.public_url_pattern.format(host=government.hosts[0])
     try:
-        await Mailer(settings).send(await _compose(session, found, government, address, base))
+        await Mailer(settings).send(await _compose(session, found, government, address, base, now=now))
     except PermanentMailError as error:
         delivery.status, delivery.reason = "failed", str(error)
         return
@@ -102,7 +102,13 @@ async def send(session: AsyncSession, delivery_id: UUID, settings: Settings, *, 
 
 
 async def _compose(
-    session: AsyncSession, found: tuple[Delivery, Announcement], government: Government, address: Address, base: str
+    session: AsyncSession,
+    found: tuple[Delivery, Announcement],
+    government: Government,
+    address: Address,
+    base: str,
+    *,
+    now: datetime,
 ) -> Mail:
     delivery, announcement = found
     language = address.language
@@ -118,6 +124,7 @@ async def _compose(
         government=name,
         link=link,
         stop_link=f"{base}/{language}/unsubscribe?token={token}",
+        now=now,
     )
     return Mail(
         to=address.email,

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time
 from babel.lists import format_list
+from chassis.local_time import LOCALES, moment
 from chassis.refusals import Refused
 
 from notifications.texts import TEXTS, Texts
 
 ALL_POLLS = "polls"
 POLL_TOPIC = re.compile(r"poll-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ZONE = ZoneInfo("Europe/Brussels")
-LOCALES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de", "en": "en_GB"}
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,15 @@ def in_language(texts: Mapping[str, str], language: str, fallbacks: Sequence[str
     return next(iter(texts.values()), "")
 
 
-def letter(kind: str, poll: Mapping[str, Any], *, language: str, government: str, link: str, stop_link: str) -> Letter:
+def letter(
+    kind: str, poll: Mapping[str, Any], *, language: str, government: str, link: str, stop_link: str, now: datetime
+) -> Letter:
     """The mail of a kind about a poll, as its event described it."""
     texts = TEXTS[language]
     title = in_language(poll["titles"], language)
     if kind == "poll_opened":
-        body = texts.opened.format(title=title, government=government, closes=moment(poll["closes_at"], language))
+        closes = moment(datetime.fromisoformat(poll["closes_at"]), language, now=now)
+        body = texts.opened.format(title=title, government=government, closes=closes)
         subject = texts.opened_subject.format(title=title)
     else:
         body = texts.published.format(title=title, government=government, outcome=outcome(poll, language, texts))
@@ -64,15 +64,6 @@ def letter(kind: str, poll: Mapping[str, Any], *, language: str, government: str
 def is_stale(kind: str, poll: Mapping[str, Any], *, now: datetime) -> bool:
     """Whether a mail comes too late to be of use: that a poll is open, once it has closed."""
     return kind == "poll_opened" and datetime.fromisoformat(poll["closes_at"]) <= now
-
-
-def moment(when: str, language: str) -> str:
-    """Weekday, day and hour in Belgium, as in "zondag 6 december om 20:00"."""
-    local = datetime.fromisoformat(when).astimezone(ZONE)
-    locale = LOCALES[language]
-    day = format_date(local, "full", locale=locale)
-    hour = format_time(local, "HH:mm", tzinfo=ZONE, locale=locale)
-    return TEXTS[language].at.format(day=day, hour=hour)
 
 
 def outcome(poll: Mapping[str, Any], language: str, texts: Texts) -> str:

@@ -8,7 +8,6 @@ class Texts:
     """One language's sentences, with the facts in braces."""
 
     greeting: str
-    at: str
     opened_subject: str
     opened: str
     vote_here: str
@@ -24,7 +23,6 @@ class Texts:
 TEXTS = {
     "nl": Texts(
         greeting="Beste,",
-        at="{day} om {hour} uur",
         opened_subject="U kunt stemmen: {title}",
         opened="De peiling “{title}” van {government} is open. U kunt stemmen tot {closes}.",
         vote_here="Bekijk de peiling en stem:",
@@ -38,7 +36,6 @@ TEXTS = {
     ),
     "fr": Texts(
         greeting="Madame, Monsieur,",
-        at="{day} à {hour}",
         opened_subject="Vous pouvez voter : {title}",
         opened="Le sondage « {title} » de {government} est ouvert. Vous pouvez voter jusqu’au {closes}.",
         vote_here="Consultez le sondage et votez :",
@@ -52,7 +49,6 @@ TEXTS = {
     ),
     "de": Texts(
         greeting="Guten Tag,",
-        at="{day} um {hour} Uhr",
         opened_subject="Sie können abstimmen: {title}",
         opened="Die Abstimmung „{title}“ von {government} ist eröffnet. Sie können abstimmen bis {closes}.",
         vote_here="Abstimmung ansehen und abstimmen:",
@@ -66,7 +62,6 @@ TEXTS = {
     ),
     "en": Texts(
         greeting="Hello,",
-        at="{day} at {hour}",
         opened_subject="You can vote: {title}",
         opened="The poll “{title}” of {government} is open. You can vote until {closes}.",
         vote_here="See the poll and vote:",

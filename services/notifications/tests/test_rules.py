@@ -1,10 +1,13 @@
 """What a mail says, in four languages."""
 
+from datetime import UTC, datetime
+
 import pytest
 from chassis.refusals import Refused
 from notifications import rules
 from notifications.texts import TEXTS
 
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 POLL = {
     "poll_id": "0198a1de-0000-7000-8000-000000000001",
     "titles": {"nl": "Een autovrij dorpsplein?", "fr": "Une place sans voitures ?"},
@@ -21,21 +24,20 @@ POLL = {
 
 def letter(kind, language, **changes):
     return rules.letter(
-        kind, POLL | changes, language=language, government="Leuven", link="https://x.be/a", stop_link="https://x.be/b"
+        kind,
+        POLL | changes,
+        language=language,
+        government="Leuven",
+        link="https://x.be/a",
+        stop_link="https://x.be/b",
+        now=NOW,
     )
-
-
-def test_the_moment_is_local_with_weekday_and_hour_in_each_language():
-    assert rules.moment("2026-12-06T19:00:00+00:00", "nl") == "zondag 6 december 2026 om 20:00 uur"
-    assert rules.moment("2026-12-06T19:00:00+00:00", "fr") == "dimanche 6 décembre 2026 à 20:00"
-    assert rules.moment("2026-07-05T18:00:00+00:00", "de") == "Sonntag, 5. Juli 2026 um 20:00 Uhr"
-    assert rules.moment("2026-07-05T18:00:00+00:00", "en") == "Sunday, 5 July 2026 at 20:00"
 
 
 def test_a_mail_about_an_open_poll_says_until_when_and_where():
     mail = letter("poll_opened", "nl")
     assert mail.subject == "U kunt stemmen: Een autovrij dorpsplein?"
-    assert "U kunt stemmen tot zondag 6 december 2026 om 20:00 uur." in mail.text
+    assert "U kunt stemmen tot zondag 6 december om 20.00 uur." in mail.text
     assert "https://x.be/a" in mail.text
     assert mail.text.rstrip().endswith("https://x.be/b")
 
