@@ -8,8 +8,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -27,17 +26,6 @@ GOODBYE = 2.0
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 LONGEST_ADDRESS = 254  # RFC 5321 §4.5.3.1.3, less the angle brackets
 SIZE_EXCEEDED = 552
-OWN_HEADERS = frozenset(
-    ["from", "sender", "to", "cc", "bcc", "subject", "date", "message-id", "mime-version", "return-path"]
-) | {
-    "content-type",
-    "content-disposition",
-    "content-transfer-encoding",
-    "list-unsubscribe",
-    "list-unsubscribe-post",
-    "auto-submitted",
-}
-HEADER_NAME = re.compile(r"[!-9;-~]+")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -85,19 +73,18 @@ class MailSettings(Protocol):
 class Mail:
     """One mail to one person.
 
-    `from_name` replaces the display name of the sender's address. `unsubscribe` is an https address that takes the
-    one-click POST of RFC 8058. Control characters in the subject become spaces: subjects carry titles that people
-    wrote.
+    `language` is the one of the text (BCP 47). `from_name` replaces the display name of the sender's address.
+    `unsubscribe` is an https address that takes the one-click POST of RFC 8058. Control characters in the subject
+    become spaces: subjects carry titles that people wrote.
     """
 
     to: str
     subject: str
     text: str
-    html: str | None = None
+    language: str | None = None
     from_name: str | None = None
     unsubscribe: str | None = None
     message_id: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Mailer:
@@ -120,7 +107,7 @@ class Mailer:
         Raises:
             TransientMailError: not sent now; try again later.
             PermanentMailError: this mail cannot be sent to this address.
-            ValueError: a header that is ours to set, or that holds a line break.
+            ValueError: an identifier or an address in a header that is none.
         """
         message = compose(mail, self._sender)
         client = self._client()
@@ -151,11 +138,11 @@ class Mailer:
 
 
 def compose(mail: Mail, sender: Address) -> EmailMessage:
-    """The message of a mail: headers that no value can add a line to, plain text, and the HTML version if there is one.
+    """The message of a mail: headers that no value can add a line to, and plain text.
 
     Raises:
         PermanentMailError: the recipient is no address.
-        ValueError: a header that is ours to set, or that holds a line break.
+        ValueError: an identifier or an address in a header that is none.
     """
     message = EmailMessage(policy=POLICY)
     name = sender.display_name if mail.from_name is None else mail.from_name
@@ -169,12 +156,8 @@ def compose(mail: Mail, sender: Address) -> EmailMessage:
         message["List-Unsubscribe"] = f"<{_url(mail.unsubscribe)}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text)
-    if mail.html is not None:
-        message.add_alternative(mail.html, subtype="html")
-    for header, value in mail.headers.items():
-        if header.lower() in OWN_HEADERS or not HEADER_NAME.fullmatch(header):
-            raise ValueError(f"{header!r} is no header to set")
-        message[header] = value
+    if mail.language:
+        message["Content-Language"] = mail.language
     return message
 
 

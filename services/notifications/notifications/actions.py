@@ -132,7 +132,7 @@ async def _compose(
         subject=letter.subject,
         text=letter.text,
         unsubscribe=f"{base}/api/v1/unsubscribe?token={token}",
-        headers={"Content-Language": language},
+        language=language,
         message_id=f"<{delivery.id}@{government.hosts[0]}>",  # of every try: so a copy is known for one
     )
 

@@ -185,7 +185,7 @@ async def mail_code(code_id: UUID, session: AsyncSession, now: datetime) -> None
         text=letter.text,
         from_name=name,
         message_id=f"<code-{code_id}@identity.inspraak>",
-        headers={"Content-Language": row.language},
+        language=row.language,
     )
     try:
         await Mailer(settings).send(mail)

@@ -128,7 +128,7 @@ async def mail_invitation(person_id: UUID, session: AsyncSession, now: datetime)
         text=letter.text,
         from_name=name,
         message_id=f"<invitation-{person_id}@identity.inspraak>",
-        headers={"Content-Language": found.language},
+        language=found.language,
     )
     try:
         await Mailer(settings).send(mail)
