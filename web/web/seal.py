@@ -5,8 +5,6 @@ another kind or at another government (NIST SP 800-38D; HKDF, RFC 5869). Several
 another's cookies.
 """
 
-import base64
-import binascii
 import hmac
 import secrets
 import time
@@ -17,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from chassis import base64url
 from chassis.seals import BrokenSealError, seal, unseal
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -36,15 +35,15 @@ class Sealer:
         """The value as a cookie's text that opens for `seconds` from now."""
         content = orjson.dumps([int(time.time()) + seconds, value])
         sealed = seal(_key(self._keys[0], kind, tenant), content, _place(kind, tenant))
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return base64url.encode(sealed)
 
     def open(self, kind: str, tenant: UUID, text: str | None) -> Any | None:
         """The value that was sealed, or nothing: none, too old, changed, of another kind, government or key."""
         if not text or len(text) > LONGEST:
             return None
         try:
-            sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
+            sealed = base64url.decode(text)
+        except ValueError:
             return None
         for key in self._keys:
             try:

@@ -131,10 +131,6 @@ class Stack:
             if port in self.state.ports and not ours and not is_free(self.state.ports[port]):
                 del self.state.ports[port]
 
-    def running_servers(self) -> list[str]:
-        """The names of our server processes that run."""
-        return [name for name in (*ADDRESSES, *COMPANIONS) if self.state.running(name)]
-
     def stop_servers(self) -> None:
         """End our servers, each after what needs it; containers too. Servers that were given go on."""
         self.end(set(ADDRESSES))

@@ -13,10 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from chassis.problems import CODES, invalid, problem, problems, refusal_response
+from chassis.problems import CODES, invalid, problem, refusal_response
 from chassis.refusals import Refused
-
-__all__ = ["about_values", "constraint_of", "install", "invalid", "problem", "problems", "sqlstate_of", "unavailable"]
 
 # SQLSTATE classes and codes (PostgreSQL 15, appendix A). SQLAlchemy's own classes do not tell these apart: over asyncpg
 # it has one for broken constraints and none for data that do not fit or servers that go away.

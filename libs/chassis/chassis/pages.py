@@ -9,7 +9,6 @@
 A cursor holds the order columns of the last row that was seen, so these must be facts that the reader may see.
 """
 
-import base64
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,6 +39,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import desc_op
+
+from chassis import base64url
 
 DEFAULT_LIMIT = 20
 MOST = 100
@@ -180,7 +181,7 @@ def _tag(columns: Sequence[_Column]) -> int:
 
 def _write(columns: Sequence[_Column], values: Sequence[Any]) -> str:
     # default=str: asyncpg's UUIDs are a subclass, which orjson does not take for what they are
-    return base64.urlsafe_b64encode(orjson.dumps([_tag(columns), *values], default=str)).rstrip(b"=").decode()
+    return base64url.encode(orjson.dumps([_tag(columns), *values], default=str))
 
 
 def _read(cursor: str, columns: Sequence[_Column]) -> list[Any]:
@@ -192,8 +193,7 @@ def _read(cursor: str, columns: Sequence[_Column]) -> list[Any]:
 
 
 def _values(cursor: str, columns: Sequence[_Column]) -> list[Any]:
-    padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-    tag, *values = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    tag, *values = orjson.loads(base64url.decode(cursor))
     if tag != _tag(columns):
         raise ValueError("a cursor of another list")
     return [column.read(value) for column, value in zip(columns, values, strict=True)]

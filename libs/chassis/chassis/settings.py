@@ -1,10 +1,11 @@
 """Settings that every process reads from `INSPRAAK_*`; outside development none starts with a default secret."""
 
-import base64
 from typing import Any, Literal, Self
 
 from pydantic import AmqpDsn, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from chassis import base64url
 
 DEVELOPMENT_KEY = "ZGV2ZWxvcG1lbnQtb25seS1rZXktMzItYnl0ZXMtLSE"  # base64url of 32 bytes that say what they are
 PREFIX = "INSPRAAK_"
@@ -19,7 +20,7 @@ def key_bytes(secret: SecretStr) -> bytes:
     """32 bytes from their base64url text, with or without padding; `ValueError` for anything else."""
     text = secret.get_secret_value()
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        raw = base64url.decode(text)
     except ValueError as error:
         raise ValueError("a key is base64url text") from error
     if len(raw) != 32:  # noqa: PLR2004 - AES-256

@@ -8,8 +8,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 from chassis.db import Session
-from chassis.errors import constraint_of, problems, sqlstate_of
-from chassis.problems import MEDIA_TYPE, problem
+from chassis.errors import constraint_of, sqlstate_of
+from chassis.problems import MEDIA_TYPE, problem, problems
 from chassis.refusals import Refused
 from chassis.testing import Answer, Database, Servers
 from fastapi import APIRouter, Body

@@ -6,9 +6,9 @@ from uuid import UUID
 from chassis.auth import Actor, Person, require
 from chassis.clock import Now
 from chassis.db import Session
-from chassis.errors import problems
 from chassis.idempotency import idempotent
 from chassis.pages import Page, Paging, keyset
+from chassis.problems import problems
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from sqlalchemy import select
 

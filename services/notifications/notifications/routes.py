@@ -3,7 +3,7 @@
 from chassis.auth import Person
 from chassis.clock import Now
 from chassis.db import Session
-from chassis.errors import problems
+from chassis.problems import problems
 from fastapi import APIRouter
 
 from notifications import actions, queries

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from chassis.auth import PLATFORM, Actor, require
 from chassis.db import Session, tenant_session
-from chassis.errors import problems
+from chassis.problems import problems
 from chassis.refusals import Refused
 from fastapi import APIRouter, Depends, Request, Response
 

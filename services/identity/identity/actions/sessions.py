@@ -1,6 +1,5 @@
 """Sign-in, refresh and sign-out: a session is a family of refresh tokens, of which one is alive (RFC 9700 §4.14.2)."""
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from chassis import base64url
 from chassis.clock import uuid7
 from chassis.db import tenant_of
 from chassis.outbox import emit
@@ -143,8 +143,7 @@ def successor_of(key: bytes, token: str) -> str:
 
     Being a function of its predecessor it can be given again without being stored.
     """
-    digest = hmac.digest(key, token.encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return base64url.encode(hmac.digest(key, token.encode(), hashlib.sha256))
 
 
 def hash_of(token: str) -> bytes:

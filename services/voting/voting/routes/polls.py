@@ -9,9 +9,9 @@ from uuid import UUID
 from chassis.auth import Actor, Visitor, require
 from chassis.clock import Now
 from chassis.db import Session
-from chassis.errors import problems
 from chassis.idempotency import idempotent
 from chassis.pages import Page, Paging, keyset
+from chassis.problems import problems
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 

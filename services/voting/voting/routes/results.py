@@ -9,7 +9,7 @@ import orjson
 from chassis.auth import Visitor
 from chassis.clock import Now
 from chassis.db import Session, tenant_session
-from chassis.errors import problems
+from chassis.problems import problems
 from chassis.refusals import Refused
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession

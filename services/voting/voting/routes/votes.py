@@ -6,7 +6,7 @@ from uuid import UUID
 import orjson
 from chassis.auth import Person, visitor_of
 from chassis.db import Session
-from chassis.errors import invalid, problems
+from chassis.problems import invalid, problems
 from chassis.refusals import Refused
 from fastapi import APIRouter, Request, Response
 from starlette.routing import Route

@@ -1,0 +1,13 @@
+"""Base64 for addresses and cookies, without padding (RFC 4648 §5)."""
+
+import base64
+
+
+def encode(raw: bytes) -> str:
+    """As text."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(text: str) -> bytes:
+    """As bytes; `ValueError` for a character that is not in the alphabet, or too few of them."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
