@@ -110,7 +110,7 @@ async def test_the_process_finishes_what_is_under_way_and_ends(
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ({"INSPRAAK_INTERNAL_KEY": "short"}, "INSPRAAK_INTERNAL_KEY is no key"),
+        ({"INSPRAAK_INTERNAL_KEY": "short"}, "INSPRAAK_INTERNAL_KEY: a key "),
         ({"INSPRAAK_SERVICE_URLS": "{}"}, "INSPRAAK_SERVICE_URLS names no address for"),
         ({"INSPRAAK_SERVICE_URLS": '{"voting": "https://x"}'}, "https://x is not http://host:port"),
     ],

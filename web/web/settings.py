@@ -1,6 +1,6 @@
 """What web is told besides what every process is told."""
 
-from chassis.settings import DEVELOPMENT_KEY
+from chassis.settings import DEVELOPMENT_KEY, Key
 from chassis.settings import Settings as Shared
 from pydantic import AnyHttpUrl, SecretStr
 
@@ -11,10 +11,5 @@ class Settings(Shared):
     gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8090")  # the gateway's internal listener
     gateway_seconds: float = 3.0  # web waits no longer for one answer
     gateway_connections: int = 64  # at once, over all pages; what comes on top waits, within those seconds
-    session_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
-    old_session_keys: tuple[SecretStr, ...] = ()
-
-    @classmethod
-    def secrets(cls) -> tuple[str, ...]:
-        """No keys of a database here; what is sealed are cookies."""
-        return ("internal_key", "session_key")
+    session_key: Key = SecretStr(DEVELOPMENT_KEY)
+    old_session_keys: tuple[Key, ...] = ()

@@ -30,7 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chassis.db import Base, TenantRow, create_engine, tenant_of
 from chassis.seals import seal, unseal
-from chassis.settings import Settings, key_bytes
+from chassis.settings import ServiceSettings, key_bytes
 
 KEY_BYTES = 32
 CACHE_SIZE = 10_000
@@ -210,7 +210,7 @@ class Keyring:
         return unseal(kek, row.wrapped, _associated(name, row.kek_version))
 
 
-async def rewrap_keys(settings: Settings) -> int:
+async def rewrap_keys(settings: ServiceSettings) -> int:
     """What `<service> rewrap-keys` does, as the role that owns the tables; returns how many keys it wrapped anew."""
     engine = create_engine(settings.required("migration_database_url"), pool=1)
     try:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from chassis.auth import TokenVerifier
 from chassis.db import create_engine, session_maker
 from chassis.keys import Keyring
-from chassis.settings import Settings
+from chassis.settings import ServiceSettings
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Resources:
     keyring: Keyring
 
     @classmethod
-    def of(cls, settings: Settings) -> "Resources":
+    def of(cls, settings: ServiceSettings) -> "Resources":
         """Connect lazily to what the process needs; nothing is asked of a server yet."""
         engine = create_engine(settings.required("database_url"), pool=settings.database_pool)
         verifier = TokenVerifier(f"{settings.identity_url}/.well-known/jwks.json")

@@ -32,7 +32,7 @@ from chassis.keys import rewrap_keys
 from chassis.refusals import Refused
 from chassis.resources import Resources
 from chassis.server import run_server
-from chassis.settings import BadSettingsError, Settings
+from chassis.settings import BadSettingsError, ServiceSettings
 from chassis.worker import Republish, Worker
 
 ROLES = {"api": "serve HTTP", "worker": "consume events, send events, run timers", "all": "both in one process"}
@@ -65,7 +65,7 @@ class Service:
         self,
         name: str,
         *,
-        settings: type[Settings] = Settings,
+        settings: type[ServiceSettings] = ServiceSettings,
         routers: Sequence[APIRouter] = (),
         hot_routes: Sequence[Route] = (),
         handlers: Handlers | None = None,
@@ -95,7 +95,7 @@ class Service:
 
     # The process
 
-    def app(self, settings: Settings, *, serve: bool = True, work: bool = False) -> App:
+    def app(self, settings: ServiceSettings, *, serve: bool = True, work: bool = False) -> App:
         """The ASGI app: the routes (`serve`), the worker in the same event loop (`work`), or both."""
         held = Resources.of(settings)
         worker = Worker(self.name, settings, held.sessions, self.handlers, self.timers) if work else None

@@ -1,15 +1,14 @@
 """Settings that every process reads from `INSPRAAK_*`; outside development none starts with a default secret."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AmqpDsn, Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, AmqpDsn, Field, PostgresDsn, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from chassis import base64url
 
 DEVELOPMENT_KEY = "ZGV2ZWxvcG1lbnQtb25seS1rZXktMzItYnl0ZXMtLSE"  # base64url of 32 bytes that say what they are
 PREFIX = "INSPRAAK_"
-SECRETS = ("internal_key", "master_key")
 
 
 class BadSettingsError(ValueError):
@@ -28,40 +27,32 @@ def key_bytes(secret: SecretStr) -> bytes:
     return raw
 
 
+def _is_key(secret: SecretStr) -> SecretStr:
+    key_bytes(secret)
+    return secret
+
+
+Key = Annotated[SecretStr, AfterValidator(_is_key)]
+
+
 class Settings(BaseSettings):
-    """What a process is told. Durations are seconds, sizes are bytes."""
+    """What every process is told. Durations are seconds, sizes are bytes."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     environment: Literal["development", "test", "production"] = "production"
     host: str = "127.0.0.1"
     port: int = 8000
-    database_url: PostgresDsn | None = None
-    migration_database_url: PostgresDsn | None = None
-    database_pool: int = Field(default=10, ge=2)
-    amqp_url: AmqpDsn | None = None
-    redis_url: RedisDsn | None = None
-    identity_url: str = "http://127.0.0.1:8001"
-    tenancy_url: str = "http://127.0.0.1:8002"
-    internal_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
-    master_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
-    old_master_keys: tuple[SecretStr, ...] = ()
-    smtp_url: str = "smtp://127.0.0.1:25"
-    mail_from: str = "Inspraak <no-reply@localhost>"
-    public_url_pattern: str = "https://{host}"
+    internal_key: Key = SecretStr(DEVELOPMENT_KEY)
     otlp_url: str | None = None
     trace_ratio: float = Field(default=1.0, ge=0, le=1)
     graceful_shutdown: int = 30
 
     @model_validator(mode="after")
     def _no_default_secret_outside_development(self) -> Self:
-        for name in self.secrets():
-            value: SecretStr = getattr(self, name)
-            _check_key(name, value)
-            if self.environment == "production" and value.get_secret_value() == DEVELOPMENT_KEY:
+        for name in type(self).model_fields if self.environment == "production" else ():
+            if getattr(self, name) == SecretStr(DEVELOPMENT_KEY):
                 raise ValueError(f"{PREFIX}{name.upper()} must be set outside development")
-        for value in self.old_master_keys:
-            _check_key("old_master_keys", value)
         return self
 
     @classmethod
@@ -74,11 +65,6 @@ class Settings(BaseSettings):
         except SettingsError as error:  # a list that is no JSON
             raise BadSettingsError(str(error)) from None
 
-    @classmethod
-    def secrets(cls) -> tuple[str, ...]:
-        """The names of the settings that hold a key of 32 bytes; a service with one of its own adds it."""
-        return SECRETS
-
     def required(self, name: str) -> str:
         """The text of a setting that this process cannot do without; `BadSettingsError` where it is not set."""
         value = getattr(self, name)
@@ -87,11 +73,19 @@ class Settings(BaseSettings):
         return str(value)
 
 
-def _check_key(name: str, value: SecretStr) -> None:
-    try:
-        key_bytes(value)
-    except ValueError as error:
-        raise ValueError(f"{PREFIX}{name.upper()} is no key: {error}") from None
+class ServiceSettings(Settings):
+    """What a service is told besides: where its servers are, with which key it keeps what is personal."""
+
+    database_url: PostgresDsn | None = None
+    migration_database_url: PostgresDsn | None = None
+    database_pool: int = Field(default=10, ge=2)
+    amqp_url: AmqpDsn | None = None
+    identity_url: str = "http://127.0.0.1:8001"
+    master_key: Key = SecretStr(DEVELOPMENT_KEY)
+    old_master_keys: tuple[Key, ...] = ()
+    smtp_url: str = "smtp://127.0.0.1:25"
+    mail_from: str = "Inspraak <no-reply@localhost>"
+    public_url_pattern: str = "https://{host}"
 
 
 def _sentence(error: Any) -> str:

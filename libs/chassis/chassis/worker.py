@@ -25,7 +25,7 @@ from chassis.due import Timers
 from chassis.events import CONTENT_TYPE, encode
 from chassis.handlers import Handlers, describe, process
 from chassis.outbox import Relay
-from chassis.settings import Settings
+from chassis.settings import ServiceSettings
 
 MEASURED_EVERY = 5.0
 PING_SECONDS = 2.0
@@ -43,7 +43,7 @@ class Worker:
     def __init__(
         self,
         service: str,
-        settings: Settings,
+        settings: ServiceSettings,
         sessions: async_sessionmaker[AsyncSession],
         handlers: Handlers,
         timers: Timers,

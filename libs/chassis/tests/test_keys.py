@@ -17,7 +17,7 @@ from chassis.keys import (
     rewrap_keys,
 )
 from chassis.seals import BrokenSealError
-from chassis.settings import Settings
+from chassis.settings import ServiceSettings
 from chassis.testing import Database
 from hypothesis import given
 from hypothesis import strategies as st
@@ -217,7 +217,9 @@ async def test_the_command_rewraps_with_the_settings_keys_and_has_nothing_to_do_
     old, new = (SecretStr(base64.urlsafe_b64encode(key).decode()) for key in (OLD, NEW))
     for database, count in ((store.database, 1), (store.database, 0), (await tables(), 0)):
         url = PostgresDsn(database.owner_url)
-        settings = Settings(environment="test", migration_database_url=url, master_key=new, old_master_keys=(old,))
+        settings = ServiceSettings(
+            environment="test", migration_database_url=url, master_key=new, old_master_keys=(old,)
+        )
         assert await rewrap_keys(settings) == count
 
 
@@ -278,7 +280,7 @@ def test_another_key_another_place_or_rubbish_does_not_open(key: bytes, sealed: 
 
 def test_a_keyring_comes_from_the_settings() -> None:
     old, new = (SecretStr("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"), SecretStr("A" * 43))
-    keyring = Keyring.from_settings(Settings(environment="test", master_key=new, old_master_keys=(old,)))
+    keyring = Keyring.from_settings(ServiceSettings(environment="test", master_key=new, old_master_keys=(old,)))
     assert keyring.version == Keyring(bytes(32)).version
 
 

@@ -2,7 +2,7 @@ import base64
 import os
 
 import pytest
-from chassis.settings import DEVELOPMENT_KEY, BadSettingsError, Settings, key_bytes
+from chassis.settings import DEVELOPMENT_KEY, BadSettingsError, Key, ServiceSettings, Settings, key_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -12,13 +12,9 @@ SECRETS = ("INTERNAL_KEY", "MASTER_KEY")
 MALFORMED = ["", "short", GOOD[:-4], GOOD + "AAAA", "ä" * 43, GOOD.replace("A", " "), "====", f"{GOOD}\n"]
 
 
-class ServiceSettings(Settings):
-    session_key: SecretStr = SecretStr(DEVELOPMENT_KEY)
+class OwnSettings(ServiceSettings):
+    session_key: Key = SecretStr(DEVELOPMENT_KEY)
     number: int = 3
-
-    @classmethod
-    def secrets(cls) -> tuple[str, ...]:
-        return (*super().secrets(), "session_key")
 
 
 @pytest.fixture
@@ -30,7 +26,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def why(kind: type[Settings] = Settings) -> str:
+def why(kind: type[Settings] = ServiceSettings) -> str:
     with pytest.raises(BadSettingsError) as error:
         kind.load()
     assert error.value.__cause__ is None
@@ -38,10 +34,10 @@ def why(kind: type[Settings] = Settings) -> str:
 
 
 def test_a_process_is_in_production_unless_it_is_told_otherwise(environment: pytest.MonkeyPatch) -> None:
-    assert Settings.load().environment == "production"
+    assert ServiceSettings.load().environment == "production"
     for told in ("development", "test"):
         environment.setenv("INSPRAAK_ENVIRONMENT", told)
-        assert Settings.load().environment == told
+        assert ServiceSettings.load().environment == told
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -51,13 +47,13 @@ def test_no_process_starts_in_production_with_a_default_secret(environment: pyte
     environment.setenv(f"INSPRAAK_{name}", DEVELOPMENT_KEY)
     assert why() == f"INSPRAAK_{name} must be set outside development"
     environment.setenv("INSPRAAK_ENVIRONMENT", "test")
-    Settings.load()
+    ServiceSettings.load()
 
 
 def test_a_services_own_secret_is_held_to_the_same(environment: pytest.MonkeyPatch) -> None:
-    assert why(ServiceSettings) == "INSPRAAK_SESSION_KEY must be set outside development"
+    assert why(OwnSettings) == "INSPRAAK_SESSION_KEY must be set outside development"
     environment.setenv("INSPRAAK_SESSION_KEY", GOOD)
-    assert key_bytes(ServiceSettings.load().session_key) == bytes(range(32))
+    assert key_bytes(OwnSettings.load().session_key) == bytes(range(32))
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -69,15 +65,15 @@ def test_a_malformed_secret_is_refused_everywhere_and_not_repeated(
     environment.setenv("INSPRAAK_ENVIRONMENT", told)
     environment.setenv(f"INSPRAAK_{name}", secret)
     said = why()
-    assert said.startswith(f"INSPRAAK_{name} is no key: a key ")
+    assert said.startswith(f"INSPRAAK_{name}: a key ")
     assert len(secret) < 6 or secret not in said
 
 
 def test_an_old_master_key_is_a_key_too(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("INSPRAAK_OLD_MASTER_KEYS", f'["{GOOD}", "short"]')
-    assert why().startswith("INSPRAAK_OLD_MASTER_KEYS is no key")
+    assert why().startswith("INSPRAAK_OLD_MASTER_KEYS: a key ")
     environment.setenv("INSPRAAK_OLD_MASTER_KEYS", f'["{GOOD}"]')
-    assert [key_bytes(key) for key in Settings.load().old_master_keys] == [bytes(range(32))]
+    assert [key_bytes(key) for key in ServiceSettings.load().old_master_keys] == [bytes(range(32))]
     environment.setenv("INSPRAAK_OLD_MASTER_KEYS", GOOD)  # no list
     assert "old_master_keys" in why()
     assert GOOD not in why()
@@ -92,7 +88,6 @@ def test_an_old_master_key_is_a_key_too(environment: pytest.MonkeyPatch) -> None
         ("TRACE_RATIO", "2"),
         ("DATABASE_URL", "mysql://root:hunter22@localhost/db"),
         ("AMQP_URL", "http://hunter22@localhost"),
-        ("REDIS_URL", "hunter22"),
         ("NUMBER", "three"),
     ],
 )
@@ -101,7 +96,7 @@ def test_a_bad_setting_is_named_and_its_value_is_not_repeated(
 ) -> None:
     environment.setenv("INSPRAAK_SESSION_KEY", GOOD)
     environment.setenv(f"INSPRAAK_{name}", value)
-    said = why(ServiceSettings)
+    said = why(OwnSettings)
     assert said.startswith(f"INSPRAAK_{name}: ")
     assert "hunter22" not in said
 
@@ -115,21 +110,21 @@ def test_everything_that_is_wrong_is_said_at_once(environment: pytest.MonkeyPatc
 def test_a_setting_that_is_needed_and_not_set_is_named(environment: pytest.MonkeyPatch) -> None:
     assert environment
     with pytest.raises(BadSettingsError, match="INSPRAAK_DATABASE_URL is not set"):
-        Settings.load().required("database_url")
+        ServiceSettings.load().required("database_url")
     environment.setenv("INSPRAAK_DATABASE_URL", "postgresql+asyncpg://voting:pw@127.0.0.1:5432/voting")
-    assert Settings.load().required("database_url") == "postgresql+asyncpg://voting:pw@127.0.0.1:5432/voting"
+    assert ServiceSettings.load().required("database_url") == "postgresql+asyncpg://voting:pw@127.0.0.1:5432/voting"
 
 
 def test_settings_that_are_printed_keep_their_secrets(environment: pytest.MonkeyPatch) -> None:
     assert environment
-    assert GOOD not in repr(Settings.load())
-    assert GOOD not in Settings.load().model_dump_json()
+    assert GOOD not in repr(ServiceSettings.load())
+    assert GOOD not in ServiceSettings.load().model_dump_json()
 
 
 def test_settings_do_not_change(environment: pytest.MonkeyPatch) -> None:
     assert environment
     with pytest.raises(ValueError, match="frozen"):
-        Settings.load().port = 1
+        ServiceSettings.load().port = 1
 
 
 def test_the_default_key_says_that_it_is_one() -> None:

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from chassis.resources import resources_of
-from chassis.settings import Settings as ProcessSettings
+from chassis.settings import ServiceSettings
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.rules import Limit
 
 
-class Settings(ProcessSettings):
+class Settings(ServiceSettings):
     """The knobs of sign-in. Durations are seconds unless the name says days."""
 
     code_seconds: int = Field(default=600, ge=60)

@@ -1,5 +1,5 @@
 """Tenancy needs no knobs beyond those of every service."""
 
-from chassis.settings import Settings
+from chassis.settings import ServiceSettings as Settings
 
 __all__ = ["Settings"]

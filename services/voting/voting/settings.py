@@ -1,10 +1,10 @@
 """What voting is told beyond what every service is."""
 
-from chassis.settings import Settings as CommonSettings
+from chassis.settings import ServiceSettings
 from pydantic import Field
 
 
-class Settings(CommonSettings):
+class Settings(ServiceSettings):
     """The knobs of voting."""
 
     vote_writers: int = Field(default=2, ge=1, description="batches of votes written at once, each on a connection")

@@ -15,7 +15,7 @@ from chassis.db import create_engine, session_maker
 from chassis.due import Timers
 from chassis.handlers import Handlers
 from chassis.outbox import Relay
-from chassis.settings import Settings
+from chassis.settings import ServiceSettings
 from chassis.worker import Worker
 from contracts.base import Event
 from pydantic import create_model
@@ -59,7 +59,7 @@ async def consume(told: dict[str, str], poison: str) -> None:
         statement = text("insert into effects values (current_setting('app.tenant_ids')::uuid, :thing)")
         await session.execute(statement, {"thing": event.thing_id})
 
-    settings = Settings(
+    settings = ServiceSettings(
         environment="test", amqp_url=told["amqp"], database_url=told["database"], database_pool=8, graceful_shutdown=3
     )
     sessions = session_maker(create_engine(told["database"], pool=8))

@@ -26,7 +26,7 @@ from chassis.due import Timers
 from chassis.events import encode
 from chassis.handlers import Handlers
 from chassis.outbox import Relay, emit
-from chassis.settings import Settings
+from chassis.settings import ServiceSettings
 from chassis.testing import Database, Servers
 from chassis.worker import Worker
 from contracts.base import Event, event_types
@@ -96,9 +96,9 @@ class Rig:
     def topology(self) -> Topology:
         return topology(self.service, [self.thing.type], waits=WAITS, delivery_limit=3)
 
-    def settings(self, **overrides: Any) -> Settings:
+    def settings(self, **overrides: Any) -> ServiceSettings:
         given = {"environment": "test", "amqp_url": self.amqp_url, "database_url": self.database.url}
-        return Settings(**given | {"database_pool": 8, "graceful_shutdown": 3} | overrides)
+        return ServiceSettings(**given | {"database_pool": 8, "graceful_shutdown": 3} | overrides)
 
     def worker(self, handlers: Handlers | None = None, timers: Timers | None = None, **overrides: Any) -> Worker:
         return Worker(
