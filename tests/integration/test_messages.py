@@ -10,6 +10,7 @@ from chassis.clock import uuid7
 from chassis.events import encode
 from contracts.tenancy import GovernmentChanged
 from contracts.voting import PollOpened
+from notifications.actions import ATTEMPTS
 
 from tests.integration.platform import eventually
 
@@ -177,12 +178,13 @@ async def test_a_mail_that_cannot_be_sent_is_tried_again_then_parked_and_sent_on
     await eventually(
         lambda: platform.rows("notifications", f"SELECT 1 {due} AND attempts >= 2", government.tenant), what="retries"
     )
-    async with platform.owner("notifications") as owner:  # let the hours of the other retries have passed
-        await owner.execute("UPDATE due SET attempts = 11, due_at = now() WHERE tenant = $1", government.tenant)
-    parked = f"SELECT last_error {due} AND state = 'parked' AND attempts = 12"
+    last = "UPDATE due SET attempts = $2, due_at = now() WHERE kind = 'send_mail' AND tenant = $1"
+    async with platform.owner("notifications") as owner:  # let the days of the other retries have passed
+        await owner.execute(last, government.tenant, ATTEMPTS - 1)
+    parked = f"SELECT last_error {due} AND state = 'parked' AND attempts = {ATTEMPTS}"
     await eventually(lambda: platform.rows("notifications", parked, government.tenant), what="it is parked")
     _, said = await platform.run("notifications", "parked")
-    assert re.search(r"timer send_mail of .*Error: .*\(12 attempts\)", said)
+    assert re.search(rf"timer send_mail of .*Error: .*\({ATTEMPTS} attempts\)", said)
     await platform.start("mail-catcher")
     assert await government.mails(reader) == []
     code, said = await platform.run("notifications", "replay")

@@ -26,7 +26,7 @@ NOBODY = UUID(int=0)
 IDLE_SECONDS = 0.5
 EFFECT_SECONDS = 60
 ATTEMPTS = 12
-LONGEST_WAIT = timedelta(minutes=10)
+LONGEST_WAIT = 600  # seconds
 logger = logging.getLogger("chassis.due")
 F = TypeVar("F", bound=Callable[..., Awaitable[None]])
 
@@ -193,7 +193,7 @@ class Timers:
                 .where(*same, Due.due_at == claimed.due_at)
                 .values(
                     attempts=attempts,
-                    due_at=now + min(timedelta(seconds=2**attempts), LONGEST_WAIT),
+                    due_at=now + timedelta(seconds=min(2**attempts, LONGEST_WAIT)),
                     state="parked" if hopeless else "waiting",
                     last_error=describe(error),
                 )

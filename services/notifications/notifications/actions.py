@@ -21,6 +21,7 @@ from notifications.settings import Settings
 from notifications.stop_links import stop_token
 
 SEND, FORGET = "send_mail", "forget"
+ATTEMPTS = 300  # two days, as mail servers do
 KEPT = timedelta(days=90)
 
 

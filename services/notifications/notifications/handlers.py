@@ -37,7 +37,7 @@ async def result_published(event: ResultPublished, session: AsyncSession, now: d
     await actions.tell(session, "result_published", event, now=now)
 
 
-@timers(actions.SEND, attempts=300)  # two days, as mail servers do
+@timers(actions.SEND, attempts=actions.ATTEMPTS)
 async def send_mail(subject: UUID, session: AsyncSession, now: datetime) -> None:
     """Send one mail."""
     await actions.send(session, subject, resources_of(session).settings, now=now)

@@ -11,6 +11,7 @@ from chassis.refusals import Refused
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+MANY = 60  # doubled so often, a wait in seconds is more than any clock can hold
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
@@ -171,19 +172,34 @@ async def test_a_kind_that_this_worker_does_not_know_is_left_to_one_that_does(ri
     assert len(await timers_left(rig)) == 1
 
 
+async def test_a_kind_may_be_tried_more_often_before_it_is_parked(rig: Any) -> None:
+    subject, timers, now = uuid4(), Timers(), NOON
+
+    @timers("send", attempts=MANY)
+    async def send(_subject: UUID, _session: AsyncSession, _now: datetime) -> None:
+        raise OSError("not yet")
+
+    await set_timer(rig, subject, NOON, kind="send")
+    for _ in range(MANY):
+        assert await timers.run_next(rig.sessions, now)
+        [[state, now]] = await rig.rows("select state, due_at from due")
+        assert state == "parked" or now > NOON
+    assert state == "parked"
+
+
 async def test_what_is_done_every_so_often_is_done_by_one_of_the_workers_and_never_gives_up(rig: Any) -> None:
     timers, moments = Timers(), list[datetime]()
 
     @timers.every("sweep", timedelta(hours=1))
     async def sweep(_session: AsyncSession, now: datetime) -> None:
         moments.append(now)
-        if len(moments) < ATTEMPTS + 2:
+        if len(moments) < MANY:
             raise OSError("not yet")
 
     await timers._seed(rig.sessions)
     await timers._seed(rig.sessions)
     now = datetime.now(UTC) + SECOND
-    for _ in range(ATTEMPTS + 2):
+    for _ in range(MANY):
         assert await timers.run_next(rig.sessions, now)
         [[state, now]] = await rig.rows("select state, due_at from due")
         assert state == "waiting"
