@@ -1,6 +1,6 @@
-"""Installing what is missing with apt, so that it installs programs and starts nothing.
+"""Installing what is missing with apt, so that it installs programs and starts nothing, now or at the next boot.
 
-Standard library only: `bootstrap` runs this before anything else is there.
+Standard library only: `bootstrap` runs this before anything else is there; `python3 -m inspraak_dev.apt` installs all.
 Debian's packages start their servers when they are installed, unless `/usr/sbin/policy-rc.d` forbids it
 (invoke-rc.d(8)). For the time of the installation we put one there, and put back what was there before.
 """
@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,17 +18,21 @@ from pathlib import Path
 from inspraak_dev.errors import StackError
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+INIT, UNITS = Path("/etc/init.d"), Path("/lib/systemd/system")
 LOCK = Path("/run/lock/inspraak-apt.lock")
 MARK = "# Put here by Inspraak while it installs programs with apt; taken away afterwards."
 FORBID_ALL = f"#!/bin/sh\n{MARK}\nexit 101\n"
+EVERYTHING = ("python3-venv", "postgresql", "rabbitmq-server", "redis-server", "chromium", "fonts-dejavu-core")
+SERVICES = ("postgresql", "rabbitmq-server", "redis-server", "epmd")
+AS_ROOT = f"env PYTHONPATH={Path(__file__).parents[1]} python3 -m inspraak_dev.apt"
 QUIET = {
     "DEBIAN_FRONTEND": "noninteractive",
     "NEEDRESTART_SUSPEND": "1",  # Ubuntu's needrestart would restart servers that have nothing to do with us
 }
 
 
-def install(packages: Sequence[str], *, sudo: str) -> None:
-    """Install Debian packages, saying so first. `sudo` is the line for those who are not root.
+def install(packages: Sequence[str]) -> None:
+    """Install Debian packages, saying so first; who is not root is told the one line that installs all there is.
 
     `StackError` when this is no Debian or Ubuntu, when we are not root, when apt fails.
     """
@@ -35,11 +40,31 @@ def install(packages: Sequence[str], *, sudo: str) -> None:
     if not shutil.which("apt-get") or not Path("/etc/debian_version").exists():
         raise StackError(f"missing programs; install what Debian calls: {names}")
     if os.geteuid() != 0:
-        raise StackError(f"missing programs ({names}); run this once, then try again:\n\n    {sudo}\n")
+        raise StackError(f"missing programs ({names}); run this once as root, then try again:\n\n    {AS_ROOT}\n")
     print(f"installing with apt: {names} (nothing is started system-wide)", flush=True)
     with _alone(), nothing_starts():
+        known = _services()
         _apt("update")
         _apt("install", "--yes", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", *packages)
+        for service in sorted(_services() - known):
+            disable(service)
+
+
+def _services() -> set[str]:
+    """Those of `SERVICES` that this machine has."""
+    return {name for name in SERVICES if (INIT / name).exists() or (UNITS / f"{name}.service").exists()}
+
+
+def disable(service: str) -> None:
+    """Let the machine not start a service at its next boot that is there only since we installed its package."""
+    units = [unit for unit in (f"{service}.service", f"{service}.socket") if (UNITS / unit).exists()]
+    commands = [["systemctl", "disable", unit] for unit in units if shutil.which("systemctl")]
+    if (INIT / service).exists():
+        commands.append(["update-rc.d", service, "disable"])
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise StackError(f"{' '.join(command)} failed: {done.stderr.strip()}")
 
 
 @contextlib.contextmanager
@@ -112,3 +137,10 @@ def _unbroken(command: Sequence[str], output: int) -> int:
         print("interrupted: letting apt finish what it is at", flush=True)
         child.wait()
         raise
+
+
+if __name__ == "__main__":
+    try:
+        install(EVERYTHING)
+    except StackError as error:
+        sys.exit(f"inspraak: {error}")

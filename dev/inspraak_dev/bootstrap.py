@@ -49,7 +49,7 @@ def has_uv(uv: Path) -> bool:
 def make_uv(uv: Path) -> None:
     """Install uv from PyPI into the clone, and Debian's python3-venv before that where it is missing."""
     if importlib.util.find_spec("ensurepip") is None:
-        apt.install(["python3-venv"], sudo="sudo apt-get install --yes python3-venv")
+        apt.install(["python3-venv"])
     print(f"installing uv {UV_VERSION} into .uv and the libraries into .venv", flush=True)
     folder = uv.parents[1]
     run([sys.executable, "-m", "venv", "--clear", str(folder)], "python3 -m venv", {**os.environ})

@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script; ends the process with its exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         sys.exit(_run(given))

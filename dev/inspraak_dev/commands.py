@@ -64,8 +64,8 @@ def reset(parsed: argparse.Namespace) -> int:
     place = place_of(parsed.instance)
     if not parsed.yes:
         if not sys.stdin.isatty():
-            raise StackError("reset deletes all data of this stack: say --yes")
-        if input(f"Delete all data of this stack in {place.folder}? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise StackError("reset deletes all data of this stack: .uv/bin/uv run inspraak reset --yes")
+        if not _agreed(f"Delete all data of this stack in {place.folder}? [y/N] "):
             print("nothing was deleted")
             return 1
     place.make()
@@ -75,6 +75,14 @@ def reset(parsed: argparse.Namespace) -> int:
     if dropped:
         print(f"dropped on the given PostgreSQL: {', '.join(dropped)}; the given RabbitMQ keeps its queues")
     return 0
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in {"y", "yes"}
+    except EOFError:  # ctrl-D
+        print()
+        return False
 
 
 def env(parsed: argparse.Namespace) -> int:
@@ -120,7 +128,7 @@ def install(parsed: argparse.Namespace) -> int:
     packages = [kind.package for kind in KINDS if kind.find() is None]
     packages += BROWSER if parsed.browser else ()
     if packages:
-        apt.install(packages, sudo=f"sudo {sys.argv[0]} install")
+        apt.install(packages)
     print("installed" if packages else "everything is installed")
     return 0
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 from inspraak_dev import apt
 from inspraak_dev.commands import BROWSER
@@ -52,7 +51,7 @@ def pytest(arguments: list[str], addresses: dict[str, str]) -> int:
 def install_browser() -> None:
     """The end-to-end tests drive Debian's Chromium."""
     if not (shutil.which("chromium") or shutil.which("chromium-browser")):
-        apt.install(BROWSER, sudo=f"sudo {Path(sys.argv[0]).absolute()} install --browser")
+        apt.install(BROWSER)
 
 
 def clean_up_after_killed_runs() -> None:

@@ -95,6 +95,24 @@ def test_a_public_port_in_use_is_told_with_its_owner_and_nothing_is_started(stac
     assert alive_of(stack) == []
 
 
+def test_another_port_than_the_running_one_is_refused_and_the_stack_goes_on(
+    stack: Stack, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifecycle.up(stack, table=table, tell=silently)
+    before = pids(stack)
+    monkeypatch.setenv("INSPRAAK_HTTP_PORT", "8099")
+    with pytest.raises(StackError, match="runs on port"):
+        lifecycle.up(stack, table=table, tell=silently)
+    assert pids(stack) == before
+
+
+@pytest.mark.parametrize("port", ["eighty", "99999", "-1"])
+def test_what_is_no_port_is_refused(stack: Stack, table: Table, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("INSPRAAK_HTTP_PORT", port)
+    with pytest.raises(StackError, match="a port is a number up to 65535"):
+        lifecycle.up(stack, table=table, tell=silently)
+
+
 def test_a_private_port_that_another_program_took_is_replaced(stack: Stack, table: Table, service: str) -> None:
     lifecycle.up(stack, table=table, tell=silently)
     lifecycle.down(stack, table=table)

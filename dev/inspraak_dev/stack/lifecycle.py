@@ -10,7 +10,7 @@ from pathlib import Path
 
 from inspraak_dev.errors import StackError
 from inspraak_dev.stack import probes, processes, provision
-from inspraak_dev.stack.ports import is_free, owner_of
+from inspraak_dev.stack.ports import HIGHEST_PORT, is_free, needs_root, owner_of
 from inspraak_dev.stack.server import HOST
 from inspraak_dev.stack.stack import Stack
 from inspraak_dev.stack.table import (
@@ -36,6 +36,7 @@ def say(text: str) -> None:
 def up(stack: Stack, *, table: Table = TABLE, tell: Callable[[str], None] = say) -> None:
     """Start what does not run. When that fails, what this call started is ended again."""
     with stack.locked():
+        _check_running_port(stack, table)
         if _all_ready(stack, table):
             tell(describe(stack))
             return
@@ -153,15 +154,36 @@ def _all_ready(stack: Stack, table: Table) -> bool:
     return all(stack.state.running(name) for name in own)
 
 
+def _named_port() -> int | None:
+    """The public port that the environment asks for; 0: any that is free."""
+    named = os.environ.get("INSPRAAK_HTTP_PORT")
+    if not named:
+        return None
+    if not (named.isdecimal() and int(named) <= HIGHEST_PORT):
+        raise StackError(f"INSPRAAK_HTTP_PORT is {named!r}: a port is a number up to {HIGHEST_PORT}")
+    return int(named)
+
+
+def _check_running_port(stack: Stack, table: Table) -> None:
+    """Refuse to take an address that people type away while it is in use."""
+    named, current = _named_port(), stack.state.ports.get(PUBLIC_PORT)
+    if named and named != current and any(stack.state.running(name) for name in _fronts(table)):
+        raise StackError(f"the stack runs on port {current}: `make down` first, then start it on port {named}")
+
+
+def _fronts(table: Table) -> list[str]:
+    return [process.name for process in table if PUBLIC_PORT in process.port_names().values()]
+
+
 def _choose_public_port(stack: Stack, table: Table) -> None:
     """The public port is the one that people type, so that it is never changed silently; 0 asks for any free one."""
-    named = os.environ.get("INSPRAAK_HTTP_PORT", "")
-    if named and not named.isdecimal():
-        raise StackError(f"INSPRAAK_HTTP_PORT is {named!r}: a port is a number")
-    wanted = int(named or stack.state.ports.get(PUBLIC_PORT, DEFAULT_PUBLIC_PORT)) or stack.state.port(PUBLIC_PORT)
-    owners = [process.name for process in table if PUBLIC_PORT in process.port_names().values()]
+    named, owners = _named_port(), _fronts(table)
+    wanted = stack.state.ports.get(PUBLIC_PORT, DEFAULT_PUBLIC_PORT) if named is None else named
+    wanted = wanted or stack.state.port(PUBLIC_PORT)
     if any(stack.state.running(name) for name in owners):
         return
+    if owners and needs_root(wanted):
+        raise StackError(f"port {wanted} is for root; choose one from 1024 on: INSPRAAK_HTTP_PORT=8081")
     if owners and not is_free(wanted):
         raise StackError(
             f"port {wanted} is in use by {owner_of(wanted)}; end it or choose another port: INSPRAAK_HTTP_PORT=8081"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from inspraak_dev.errors import StackError
 
+HIGHEST_PORT = 65_535
 PRIVATE = range(20_000, 32_000)  # below Linux's range for outgoing connections, which could take one while we are down
 _random = random.SystemRandom()
 
@@ -20,6 +21,18 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
         except OSError:
             return False
     return True
+
+
+def needs_root(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether this user may not listen on a port, free or not."""
+    with socket.socket() as tried:
+        try:
+            tried.bind((host, port))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def free_port(taken: set[int]) -> int:

@@ -165,7 +165,7 @@ def install_missing(kinds: list[type[OwnServer]]) -> None:
     missing = [kind for kind in kinds if kind.find() is None]
     if missing:
         packages = [kind.package for kind in missing]
-        apt.install(packages, sudo=f"sudo {CLONE}/.venv/bin/inspraak install")
+        apt.install(packages)
         for kind in missing:
             if kind.find() is None:
                 raise StackError(f"apt installed {kind.package}, but {kind.title} is still not to be found")

@@ -167,9 +167,12 @@ class Consumer:
     # One message
 
     async def _on_message(self, message: AbstractIncomingMessage) -> None:
-        """Begin a task of our own: one of the channel's would be cancelled in mid-effect when the channel closes."""
+        """Begin a task of our own: one of the channel's would be cancelled in mid-effect when the channel closes.
+
+        While draining a message stays unanswered: it returns to the queue with the channel, which counts as one
+        delivery. Given back at once it would come again at once, and use up its deliveries although innocent.
+        """
         if self._draining:
-            await message.nack(requeue=True)
             return
         task = asyncio.create_task(self._take(message))
         self._in_flight.add(task)
