@@ -169,8 +169,8 @@ class Consumer:
     async def _on_message(self, message: AbstractIncomingMessage) -> None:
         """Begin a task of our own: one of the channel's would be cancelled in mid-effect when the channel closes.
 
-        While draining a message stays unanswered: it returns to the queue with the channel, which counts as one
-        delivery. Given back at once it would come again at once, and use up its deliveries although innocent.
+        While draining a message stays unanswered: given back it would come again at once, over and over, and use up
+        its deliveries although it is innocent.
         """
         if self._draining:
             return
@@ -181,9 +181,8 @@ class Consumer:
     async def _take(self, message: AbstractIncomingMessage) -> None:
         try:
             outcome = await self._outcome(message)
-            if outcome is None:
+            if outcome is None:  # unanswered it returns to the queue with the channel, which counts as one delivery
                 self._on_lost()
-                await message.nack(requeue=True)
                 return
             telemetry.HANDLED.labels(outcome).inc()
             await message.ack()

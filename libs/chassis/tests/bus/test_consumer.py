@@ -306,6 +306,42 @@ async def test_messages_stay_in_their_queue_while_the_database_is_away(rig: Any,
         assert await worker.parked() == []
 
 
+async def test_an_outage_uses_up_no_messages_deliveries_while_one_that_is_slow_is_waited_for(
+    rig: Any, eventually: Any
+) -> None:
+    things, slow, go_on, begun, away = [uuid4() for _ in range(20)], uuid4(), asyncio.Event(), asyncio.Event(), False
+    worker = rig.worker()
+    answers, handle = worker.consumer._database_answers, worker.consumer._handle
+
+    async def database_answers() -> bool:
+        return not away and bool(await answers())
+
+    async def failing(body: bytes) -> str:
+        if str(slow).encode() in body:
+            begun.set()
+            await go_on.wait()
+        elif away:
+            raise ConnectionRefusedError("the database is away")
+        return str(await handle(body))
+
+    worker.consumer._database_answers, worker.consumer._handle = database_answers, failing
+    async with worker:
+        await eventually(lambda: ready(worker))
+        await rig.publish(rig.encoded(things[0]))  # the first fresh message: from now on several at once
+        await eventually(lambda: _equals(rig.effects(), things[:1]))
+        await rig.publish(rig.encoded(slow))
+        await begun.wait()
+        away = True
+        for thing in things[1:]:
+            await rig.publish(rig.encoded(thing))
+        await eventually(lambda: _draining(worker))
+        await asyncio.sleep(0.5)  # time enough for messages that are given back to come round many times
+        away = False
+        go_on.set()
+        await eventually(lambda: _equals(rig.effects(), sorted([*things, slow])))
+        assert await worker.parked() == []
+
+
 async def test_a_worker_waits_for_a_broker_that_is_away_and_says_that_it_is_not_ready(rig: Any) -> None:
     worker = rig.worker(amqp_url="amqp://127.0.0.1:1/none")
     async with worker:
