@@ -175,10 +175,10 @@ class Service:
         sub = commands.add_parser("migrate", help="bring the database's schema to this version")
         sub.set_defaults(run=lambda _: self._migrate())
         sub = commands.add_parser("parked", help="list the messages that could not be handled")
-        sub.set_defaults(run=lambda _: self._with_worker(lambda worker: worker.parked()))
+        sub.set_defaults(run=lambda _: self._with_worker(lambda worker: worker.parked(), none="nothing is parked"))
         sub = commands.add_parser("replay", help="send parked messages back to this service's queue")
         sub.add_argument("--id", help="only this message; all without it")
-        sub.set_defaults(run=lambda parsed: self._with_worker(lambda worker: worker.replay(parsed.id)))
+        sub.set_defaults(run=lambda parsed: self._with_worker(lambda w: w.replay(parsed.id), none="nothing to send"))
         sub = commands.add_parser("rewrap-keys", help="wrap this service's keys with the current master key")
         sub.set_defaults(run=lambda _: self._rewrap_keys())
         if self.republish:
@@ -223,9 +223,12 @@ class Service:
 
         return asyncio.run(run())
 
-    def _with_worker(self, tell: Callable[[Worker], Awaitable[Iterable[str]]]) -> int:
+    def _with_worker(self, tell: Callable[[Worker], Awaitable[Iterable[str]]], *, none: str | None = None) -> int:
+        """`none` is what is said when there is nothing to tell."""
+
         async def act(held: Resources) -> int:
-            for line in await tell(Worker(self.name, held.settings, held.sessions, self.handlers, self.timers)):
+            lines = list(await tell(Worker(self.name, held.settings, held.sessions, self.handlers, self.timers)))
+            for line in lines or filter(None, [none]):
                 sys.stdout.write(f"{line}\n")
             return 0
 

@@ -118,8 +118,8 @@ async def test_two_migrations_at_once_make_the_tables_once(environment: dict[str
 
 def test_the_operators_commands_say_what_they_did(run: Run) -> None:
     run("migrate")
-    assert run("parked") == (0, "")
-    assert run("replay") == (0, "")
+    assert run("parked") == (0, "nothing is parked\n")
+    assert run("replay") == (0, "nothing to send\n")
     assert run("rewrap-keys") == (0, "0 keys are wrapped anew\n")
 
 
