@@ -1,6 +1,7 @@
 """Pure decisions of identity: addresses, limits, refresh tokens, roles, signing keys, the audit chain."""
 
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -66,14 +67,24 @@ class Limit:
 
 
 def may_send(sent: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> bool:
-    """Whether an address may be sent one more code, after those at the times `sent`."""
+    """Whether one more code may be sent, after those at the times `sent`."""
     return all(sum(one > now - limit.within for one in sent) < limit.count for limit in limits)
 
 
-def still_counts(sent: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> list[datetime]:
-    """The times that a limit still looks at."""
-    longest = max(limit.within for limit in limits)
-    return [one for one in sent if one > now - longest]
+def network_of(client: str | None) -> str:
+    """The network that a client's share of an address's mails belongs to: an IPv4 /24, an IPv6 /48.
+
+    Wider than one subscriber, so that whoever has a few addresses side by side, or a whole IPv6 site, has one share.
+    """
+    try:
+        address = ipaddress.ip_address(client or "")
+    except ValueError:
+        return client or ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((int(address), 48), strict=False))
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((int(address), 24), strict=False))
 
 
 # Refresh tokens
