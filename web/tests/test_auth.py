@@ -93,6 +93,7 @@ async def test_the_code_page_needs_an_address_first(browser):
         (403, "code_wrong", 422, "Deze code is fout."),
         (403, "code_expired", 422, "Deze code is te oud."),
         (403, "too_many_attempts", 422, "Deze code is te vaak geprobeerd."),
+        (403, "too_many_accounts", 422, "Er zijn vandaag al meerdere nieuwe accounts gemaakt met deze mailbox."),
         (422, "invalid", 422, "Deze code is fout."),
         (429, "too_many_requests", 429, "Te veel pogingen."),
         (503, "service_unavailable", 503, "Deze pagina kan nu niet getoond worden"),

@@ -92,13 +92,14 @@ class SignInCode(TenantRow, Base):
     __table_args__ = (
         CheckConstraint(LANGUAGE, name="language"),
         CheckConstraint("mailed or code_hash is null", name="mailed"),
-        Index("ix_sign_in_codes_email_norm", "tenant_id", "email_norm", "created_at", postgresql_where=text("mailed")),
+        Index("ix_sign_in_codes_mailbox", "tenant_id", "mailbox", "created_at", postgresql_where=text("mailed")),
         Index("ix_sign_in_codes_created_at", "tenant_id", "created_at"),
         Index("ix_sign_in_codes_expires_at", "tenant_id", "expires_at", postgresql_where=text("not mailed")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # a hash of the handle, which is stored nowhere
     email_norm: Mapped[str] = mapped_column(Text(collation="C"))
+    mailbox: Mapped[str] = mapped_column(Text(collation="C"))  # the address without its tag, for the limits
     network: Mapped[bytes]  # a keyed hash of where it was asked for
     mailed: Mapped[bool]
     code_hash: Mapped[bytes | None]

@@ -78,7 +78,8 @@ async def post_code(
 
 @router.post(
     "/api/v1/sign-in",
-    responses=problems("invalid") | problems("code_wrong", "code_expired", "too_many_attempts", status=403),
+    responses=problems("invalid")
+    | problems("code_wrong", "code_expired", "too_many_attempts", "too_many_accounts", status=403),
 )
 async def post_sign_in(body: SignIn, session: Session, key: SigningKey, now: Now, response: Response) -> TokensOut:
     """Sign in with a handle and its code. `code_wrong` says how many attempts are left, then a new code is needed."""

@@ -44,6 +44,15 @@ def normalised_email(text: str) -> str:
     return address
 
 
+def mailbox_of(email: str) -> str:
+    """A normalised address without its `+tag`: what is likely one mailbox, whoever runs the mail server.
+
+    For limits only. Whether `a+b` is `a` is for each mail server to say, so accounts and mails keep the whole address.
+    """
+    local, _, domain = email.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
 def _ascii_domain(domain: str) -> str:
     try:
         text = domain.encode("idna").decode("ascii").lower()
@@ -66,9 +75,9 @@ class Limit:
     within: timedelta
 
 
-def may_send(sent: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> bool:
-    """Whether one more code may be sent, after those at the times `sent`."""
-    return all(sum(one > now - limit.within for one in sent) < limit.count for limit in limits)
+def within(done: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> bool:
+    """Whether one more is within the limits, after those at the times `done`."""
+    return all(sum(one > now - limit.within for one in done) < limit.count for limit in limits)
 
 
 def network_of(client: str | None) -> str:

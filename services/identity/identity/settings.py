@@ -21,6 +21,7 @@ class Settings(ServiceSettings):
         default=3, ge=1
     )  # less than an address's: one stranger leaves some to its owner
     network_codes_per_day: int = Field(default=8, ge=1)
+    accounts_per_day: int = Field(default=3, ge=1)
     codes_kept_seconds: int = Field(default=86_400, ge=86_400)  # no less: the daily limit counts with these rows
     access_token_seconds: int = Field(default=900, ge=60, le=3600)
     refresh_grace_seconds: int = Field(default=10, ge=0, le=60)
@@ -48,6 +49,11 @@ class Settings(ServiceSettings):
             Limit(self.network_codes_per_hour, timedelta(hours=1)),
             Limit(self.network_codes_per_day, timedelta(days=1)),
         )
+
+    @property
+    def account_limits(self) -> tuple[Limit, ...]:
+        """How many new accounts one mailbox may make, whatever the tags of its addresses."""
+        return (Limit(self.accounts_per_day, timedelta(days=1)),)
 
     @property
     def session_idle(self) -> timedelta:

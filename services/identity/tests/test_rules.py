@@ -30,6 +30,19 @@ def test_an_address_has_one_form(typed: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("email", "mailbox"),
+    [
+        ("an@b.be", "an@b.be"),
+        ("an+poll@b.be", "an@b.be"),
+        ("an+a+b@b.be", "an@b.be"),
+        ("+an@b.be", "+an@b.be"),
+    ],
+)
+def test_a_mailbox_is_an_address_without_its_tag(email: str, mailbox: str) -> None:
+    assert rules.mailbox_of(email) == mailbox
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("", "@", "a@", "@b.be", "a", "a@b", "a@b.123", "a b@c.be", "a@b..be", "a@-b.be", "a@b-.be", ".a@b.be"),
@@ -67,7 +80,7 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
 def test_no_hour_has_more_than_five_codes_and_no_day_more_than_twenty(asked: list[datetime]) -> None:
     sent: list[datetime] = []
     for now in asked:
-        if rules.may_send(sent, LIMITS, now=now):
+        if rules.within(sent, LIMITS, now=now):
             sent.append(now)
     for limit in LIMITS:
         assert all(sum(one - limit.within < other <= one for other in sent) <= limit.count for one in sent)
@@ -75,8 +88,8 @@ def test_no_hour_has_more_than_five_codes_and_no_day_more_than_twenty(asked: lis
 
 def test_the_sixth_code_of_an_hour_goes_out_an_hour_after_the_first() -> None:
     sent = [T0 + timedelta(minutes=minute) for minute in range(5)]
-    assert not rules.may_send(sent, LIMITS, now=T0 + timedelta(minutes=59, seconds=59))
-    assert rules.may_send(sent, LIMITS, now=T0 + timedelta(hours=1))
+    assert not rules.within(sent, LIMITS, now=T0 + timedelta(minutes=59, seconds=59))
+    assert rules.within(sent, LIMITS, now=T0 + timedelta(hours=1))
 
 
 @pytest.mark.parametrize(

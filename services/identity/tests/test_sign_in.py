@@ -265,6 +265,34 @@ async def test_a_network_that_asks_all_day_leaves_mails_for_the_owner(world: Any
     assert (await world.sign_in(AN))["access_token"]
 
 
+async def test_tags_do_not_give_a_mailbox_more_mails(world: Any) -> None:
+    for number in range(6):
+        await world.ask(f"an+{number}@example.com", address=f"198.51.{number}.1")
+    await world.run_timers()
+    assert len(world.mailbox.mails) == 5
+    assert world.mailbox.mails[0]["To"] == "an+0@example.com", "as it was written"
+
+
+async def test_one_mailbox_makes_three_accounts_a_day_whatever_its_tags(world: Any) -> None:
+    async def tries(email: str, address: str) -> tuple[int, str | None]:
+        answer = await world.guess(await world.code_for(email, address=address))
+        return answer.status, answer.json.get("code")
+
+    addresses = ["an@example.com", "an+a@example.com", "an+b@example.com", "an+c@example.com"]
+    told = [await tries(email, f"198.51.{number}.1") for number, email in enumerate(addresses)]
+    assert told == [(200, None)] * 3 + [(403, "too_many_accounts")]
+    assert await tries("an+a@example.com", HERE) == (200, None), "who has an account comes back to it"
+    assert await tries("anna@example.com", HERE) == (200, None), "another mailbox"
+    assert await tries("an+d@example.org", HERE) == (200, None), "another mailbox"
+
+
+async def test_accounts_of_one_mailbox_that_are_made_at_once_are_counted_one_by_one(world: Any) -> None:
+    emails = [f"an+{number}@example.com" for number in range(5)]
+    bodies = [await world.code_for(email, address=f"198.51.{number}.1") for number, email in enumerate(emails)]
+    answers = await asyncio.gather(*(world.guess(body) for body in bodies))
+    assert sorted(answer.status for answer in answers) == [200, 200, 200, 403, 403]
+
+
 async def test_two_hundred_who_ask_at_once_for_one_address_send_five_mails(world: Any) -> None:
     await asyncio.gather(*(world.ask(AN, address=f"198.51.{number}.1") for number in range(200)))
     await world.run_timers()

@@ -30,6 +30,7 @@ ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")  # only what is surely a 
 DIGITS = re.compile(r"\D+")
 TOO_MANY = 429
 FORBIDDEN = 403
+NOT_THIS_HANDLE = frozenset({"code_wrong", "code_expired", "too_many_attempts"})
 REFUSED_CODE = frozenset({FORBIDDEN, 422})
 
 
@@ -145,7 +146,7 @@ async def _exchanged(visit: Visit, handles: Sequence[str], code: str) -> api.Tok
             body = {"handle": handle, "code": code}
             return api.read(api.Tokens, await visit.web.gateway.ask("POST", SIGN_IN, visit.anonymous, body=body))
         except RefusedError as refusal:
-            if refusal.status != FORBIDDEN:
+            if refusal.code not in NOT_THIS_HANDLE:
                 raise
             newest = newest or refusal
     raise newest or RefusedError(FORBIDDEN, "code_expired")
@@ -158,6 +159,9 @@ def _refused_code(visit: Visit, started: Started, refusal: RefusedError) -> Resp
         return _code_page(visit, started, message, status=429)
     if refusal.code == "code_expired":
         return _code_page(visit, started, gettext("This code is too old. Ask for a new one"))
+    if refusal.code == "too_many_accounts":
+        message = gettext("Several new accounts were made with this mailbox today. Try again tomorrow")
+        return _code_page(visit, started, message)
     left = refusal.facts.get("attempts_left")
     if refusal.code == "too_many_attempts" or left == 0:
         return _code_page(visit, started, gettext("This code was tried too often. Ask for a new one"))

@@ -27,7 +27,7 @@ from identity import metrics
 from identity.actions.data_keys import CODE_HASHES, CODE_MAILS, NETWORKS, data_key
 from identity.models import SignInCode
 from identity.queries import government_of, link_to, name_of
-from identity.rules import may_send, network_of
+from identity.rules import mailbox_of, network_of, within
 from identity.settings import settings_of
 from identity.texts import code_letter
 
@@ -54,12 +54,13 @@ async def request_code(session: AsyncSession, email: str, *, language: str, clie
     code_id = id_of(handle)
     code_hash = hash_of(hash_key, code_id, code)
     sealed_code = Keyring.seal(mail_key, code.encode(), aad=_aad(tenant, code_id))
-    allowed = await _may_be_mailed(session, email, network, now=now)
+    allowed = await _may_be_mailed(session, mailbox_of(email), network, now=now)
     session.add(
         SignInCode(
             tenant_id=tenant,
             id=code_id,
             email_norm=email,
+            mailbox=mailbox_of(email),
             network=network,
             mailed=allowed,
             code_hash=code_hash if allowed else None,
@@ -76,21 +77,30 @@ async def request_code(session: AsyncSession, email: str, *, language: str, clie
     return handle
 
 
-async def _may_be_mailed(session: AsyncSession, email: str, network: bytes, *, now: datetime) -> bool:
-    """Whether the limits allow one more mail; whoever else asks for this address waits until the transaction ends.
+async def _may_be_mailed(session: AsyncSession, mailbox: str, network: bytes, *, now: datetime) -> bool:
+    """Whether the limits allow one more mail; whoever else asks for this mailbox waits until the transaction ends.
 
-    A network has a share of an address's mails and never all of them, so that no single stranger uses them up.
+    A network has a share of a mailbox's mails and never all of them, so that no single stranger uses them up.
     """
     settings = settings_of(session)
-    await session.execute(select(func.pg_advisory_xact_lock(_lock(tenant_of(session), email))))
+    await lock_mailbox(session, mailbox)
     since = now - max(limit.within for limit in (*settings.code_limits, *settings.network_code_limits))
     query = select(SignInCode.created_at, SignInCode.network)
-    query = query.where(SignInCode.email_norm == email, SignInCode.mailed, SignInCode.created_at > since)
+    query = query.where(SignInCode.mailbox == mailbox, SignInCode.mailed, SignInCode.created_at > since)
     mails = (await session.execute(query)).all()
     own = [mail.created_at for mail in mails if mail.network == network]
-    return may_send(own, settings.network_code_limits, now=now) and may_send(
+    return within(own, settings.network_code_limits, now=now) and within(
         [mail.created_at for mail in mails], settings.code_limits, now=now
     )
+
+
+async def lock_mailbox(session: AsyncSession, mailbox: str) -> None:
+    """Let whoever else counts for this mailbox wait until the transaction ends.
+
+    By 64 bits of a hash: two mailboxes that share them by chance only wait for one another.
+    """
+    digest = hashlib.sha256(tenant_of(session).bytes + mailbox.encode()).digest()
+    await session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
 
 
 @dataclass(frozen=True)
@@ -194,11 +204,6 @@ async def _forget_sealed(session: AsyncSession, code_id: UUID) -> None:
 def id_of(handle: str) -> UUID:
     """What is stored of a handle: 128 bits of its SHA-256. Handles are random: no salt, no slow hash."""
     return UUID(bytes=hashlib.sha256(handle.encode()).digest()[:16])
-
-
-def _lock(tenant: UUID, email: str) -> int:
-    """64 bits for an advisory lock; two addresses that share them by chance only wait for one another."""
-    return int.from_bytes(hashlib.sha256(tenant.bytes + email.encode()).digest()[:8], signed=True)
 
 
 def hash_of(key: bytes, code_id: UUID, code: str) -> bytes:

@@ -20,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import metrics
 from identity.actions.audit import record
-from identity.actions.codes import Guess, count_guess, use_up
+from identity.actions.codes import Guess, count_guess, lock_mailbox, use_up
 from identity.actions.data_keys import REFRESH_TOKENS, data_key
 from identity.actions.signing import PrivateKey, access_token
 from identity.models import Person, RefreshToken, SignInSession
-from identity.queries import government_of, person, person_by_email, roles_of
-from identity.rules import judge_refresh
+from identity.queries import accounts_beside, government_of, person, person_by_email, roles_of
+from identity.rules import judge_refresh, mailbox_of, within
 from identity.settings import settings_of
 
 
@@ -43,7 +43,7 @@ async def sign_in(session: AsyncSession, handle: str, code: str, *, key: Private
 
     Raises:
         Refused: 403 `code_wrong` (attempts_left), `code_expired`, `too_many_attempts`. A wrong guess is answered alike
-            whether or not a code was mailed.
+            whether or not a code was mailed. 403 `too_many_accounts` with the right code, which stays good.
     """
     guess = await count_guess(session, handle, code, now=now)
     if not guess.right:
@@ -77,6 +77,8 @@ async def _refuse(session: AsyncSession, guess: Guess, *, now: datetime) -> NoRe
 
 async def _welcome(session: AsyncSession, email: str, *, language: str, now: datetime) -> tuple[Person, bool]:
     """The person with this address, which is now confirmed, and whether they are here for the first time."""
+    if await person_by_email(session, email) is None:
+        await _allow_account(session, email, now=now)
     new = insert(Person).values(
         tenant_id=tenant_of(session),
         id=uuid7(),
@@ -92,6 +94,16 @@ async def _welcome(session: AsyncSession, email: str, *, language: str, now: dat
     first = who.signed_in_at is None
     who.level, who.signed_in_at = max(who.level, 1), now
     return who, first
+
+
+async def _allow_account(session: AsyncSession, email: str, *, now: datetime) -> None:
+    """Refuse an account too many: tags would make any number of voters of one mailbox."""
+    limits = settings_of(session).account_limits
+    await lock_mailbox(session, mailbox_of(email))
+    made = await accounts_beside(session, email, since=now - max(limit.within for limit in limits))
+    if not within(made, limits, now=now):
+        metrics.SIGN_INS.labels("too_many_accounts").inc()
+        raise Refused("too_many_accounts", status=403)
 
 
 async def refresh(session: AsyncSession, token: str, *, key: PrivateKey, now: datetime) -> Tokens:

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email_norm", sa.Text(collation="C"), nullable=False),
+        sa.Column("mailbox", sa.Text(collation="C"), nullable=False),
         sa.Column("network", sa.LargeBinary(), nullable=False),
         sa.Column("mailed", sa.Boolean(), nullable=False),
         sa.Column("code_hash", sa.LargeBinary()),
@@ -34,7 +35,7 @@ def upgrade() -> None:
         sa.CheckConstraint("mailed or code_hash is null", name="ck_sign_in_codes_mailed"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name="pk_sign_in_codes"),
     )
-    _index("email_norm", "created_at", where="mailed")
+    _index("mailbox", "created_at", where="mailed")
     _index("created_at")
     _index("expires_at", where="not mailed")
     for statement in enable_row_level_security("sign_in_codes"):
