@@ -104,6 +104,12 @@ class StandIn:
         left = iter(bodies)
         self.answers[method, path] = lambda _: Answer(200, next(left))
 
+    def sign_in_with(self, handle: str) -> None:
+        """Whatever code is sent is that of this handle, and of no other."""
+        wrong = Answer(403, {"status": 403, "code": "code_wrong", "title": "", "attempts_left": 4})
+        right = Answer(200, tokens("first"))
+        self.answers["POST", "/api/v1/sign-in"] = lambda body: right if body["handle"] == handle else wrong
+
     def show(self, **facts: Any) -> None:
         """The one poll that there is."""
         shown = poll(**facts)
@@ -212,7 +218,7 @@ class Browser:
 
     async def sign_in(self, gateway: StandIn, *, expires_in: int = 900) -> None:
         """Sign in by the pages."""
-        gateway.on("POST", "/api/v1/sign-in/codes", 202)
+        gateway.on("POST", "/api/v1/sign-in/codes", 202, {"handle": "h"})
         gateway.on("POST", "/api/v1/sign-in", 200, tokens("first", expires_in))
         await self.post("/nl/sign-in", email="an@example.org")
         assert (await self.post("/nl/sign-in/code", code="123456")).status == 303

@@ -23,13 +23,63 @@ async def test_what_is_surely_no_address_is_a_mistake_and_stays_typed(browser, g
 
 
 async def test_the_code_is_asked_for_in_the_page_s_language(browser, gateway):
-    gateway.on(*CODES, 202)
+    gateway.on(*CODES, 202, {"handle": "h"})
     page = await browser.post("/fr/sign-in", email=" an@example.org ")
     assert page.location == "/fr/sign-in/code"
     assert gateway.calls(*CODES) == [{"email": "an@example.org", "language": "fr"}]
     code = await browser.get(page.location)
     assert "an@example.org" in code.text
     assert 'autocomplete="one-time-code"' in code.text
+    gateway.on(*SIGN_IN, 200, {"access_token": "a", "expires_in": 900, "refresh_token": "r"})
+    await browser.post("/fr/sign-in/code", code="123 456")
+    assert gateway.calls(*SIGN_IN) == [{"handle": "h", "code": "123456"}]
+    assert "__Host-sign-in" not in browser.cookies
+
+
+async def test_the_handle_is_sealed_and_stands_on_no_page(browser, gateway):
+    gateway.on(*CODES, 202, {"handle": "this-is-the-handle"})
+    sent = await browser.post("/nl/sign-in", email="an@example.org")
+    page = await browser.get(sent.location)
+    assert "this-is-the-handle" not in page.text + str(page.headers) + str(sent.headers) + str(browser.cookies)
+
+
+@pytest.mark.parametrize("handle", ["first", "second"])
+async def test_two_tabs_that_ask_for_a_code_each_both_work(browser, gateway, handle):
+    """And so does an earlier code when the address was mailed so much that the newest never comes."""
+    for each in ("first", "second"):
+        gateway.on(*CODES, 202, {"handle": each})
+        await browser.post("/nl/sign-in", email="an@example.org", next="/nl/account")
+    gateway.sign_in_with(handle)
+    assert (await browser.post("/nl/sign-in/code", code="123456")).location == "/nl/account"
+
+
+async def test_asking_for_another_address_forgets_the_handles_of_the_one_before(browser, gateway):
+    for handle, address in (("first", "an@example.org"), ("second", "bert@example.org")):
+        gateway.on(*CODES, 202, {"handle": handle})
+        await browser.post("/nl/sign-in", email=address)
+    gateway.sign_in_with("first")
+    page = await browser.post("/nl/sign-in/code", code="123456")
+    assert page.status == 422
+    assert "bert@example.org" in page.text
+    assert [body["handle"] for body in gateway.calls(*SIGN_IN)] == ["second"]
+
+
+@pytest.mark.parametrize(
+    ("left", "sentence"),
+    [
+        (3, "Deze code is fout. Controleer hem; u kunt nog 3 keer proberen"),
+        (1, "Deze code is fout. Controleer hem; u kunt nog 1 keer proberen"),
+        (0, "Deze code is te vaak geprobeerd."),
+    ],
+)
+async def test_a_wrong_code_says_how_often_one_can_try_again(browser, gateway, left, sentence):
+    gateway.on(*CODES, 202, {"handle": "h"})
+    gateway.on(*SIGN_IN, 403, {"status": 403, "code": "code_wrong", "title": "", "attempts_left": left})
+    await browser.post("/nl/sign-in", email="an@example.org")
+    page = await browser.post("/nl/sign-in/code", code="123456")
+    assert page.status == 422
+    assert sentence in page.text
+    assert "an@example.org" in page.text
 
 
 async def test_the_code_page_needs_an_address_first(browser):
@@ -43,6 +93,7 @@ async def test_the_code_page_needs_an_address_first(browser):
         (403, "code_wrong", 422, "Deze code is fout."),
         (403, "code_expired", 422, "Deze code is te oud."),
         (403, "too_many_attempts", 422, "Deze code is te vaak geprobeerd."),
+        (403, "too_many_accounts", 422, "Er zijn vandaag al meerdere nieuwe accounts gemaakt met deze mailbox."),
         (422, "invalid", 422, "Deze code is fout."),
         (429, "too_many_requests", 429, "Te veel pogingen."),
         (503, "service_unavailable", 503, "Deze pagina kan nu niet getoond worden"),
@@ -51,7 +102,7 @@ async def test_the_code_page_needs_an_address_first(browser):
 async def test_a_code_that_does_not_work_says_why(  # noqa: PLR0917 - a table
     browser, gateway, status, code, shown, sentence
 ):
-    gateway.on(*CODES, 202)
+    gateway.on(*CODES, 202, {"handle": "h"})
     gateway.refuse(*SIGN_IN, status, code)
     await browser.post("/nl/sign-in", email="an@example.org")
     page = await browser.post("/nl/sign-in/code", code="123456")
@@ -68,7 +119,7 @@ async def test_too_many_codes_are_told(browser, gateway):
 
 
 async def test_an_empty_code_is_not_sent(browser, gateway):
-    gateway.on(*CODES, 202)
+    gateway.on(*CODES, 202, {"handle": "h"})
     await browser.post("/nl/sign-in", email="an@example.org")
     page = await browser.post("/nl/sign-in/code", code=" - ")
     assert page.status == 422
@@ -76,7 +127,7 @@ async def test_an_empty_code_is_not_sent(browser, gateway):
 
 
 async def test_signing_in_goes_nowhere_but_to_this_host(browser, gateway):
-    gateway.on(*CODES, 202)
+    gateway.on(*CODES, 202, {"handle": "h"})
     gateway.on(*SIGN_IN, 200, {"access_token": "a", "expires_in": 900, "refresh_token": "r"})
     await browser.post("/nl/sign-in", email="an@example.org", next="//evil.example/")
     assert (await browser.post("/nl/sign-in/code", code="123456")).location == "/nl/"

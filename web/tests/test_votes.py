@@ -33,7 +33,7 @@ async def test_a_signed_out_visitor_chooses_first_and_signs_in_last(browser, gat
     assert cast.location == f"/nl/sign-in?next=%2Fnl%2Fpolls%2F{POLL}%2Freview"
     sign_in = await browser.get(cast.location)
     assert "Wat u gekozen hebt, blijft bewaard" in sign_in.text
-    gateway.on("POST", "/api/v1/sign-in/codes", 202)
+    gateway.on("POST", "/api/v1/sign-in/codes", 202, {"handle": "h"})
     tokens = {"access_token": "a", "expires_in": 900, "refresh_token": "r"}
     gateway.on("POST", "/api/v1/sign-in", 200, tokens)
     await browser.post("/nl/sign-in", email="an@example.org", next=hidden(sign_in.text, "next"))

@@ -136,6 +136,12 @@ class Result(Answer):
     results: list[RuleResult]
 
 
+class CodeRequested(Answer):
+    """A code is on its way; it works with this handle."""
+
+    handle: str
+
+
 class Tokens(Answer):
     """What a sign-in or a refresh gives."""
 

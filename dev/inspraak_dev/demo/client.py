@@ -56,14 +56,17 @@ class Client:
     async def sign_in(self, email: str, language: str = "nl") -> str:
         """An access token, by the code in the mail, as a person would do it."""
         before = await self._newest(email)
-        await self.ask("POST", "/api/v1/sign-in/codes", {"email": email, "language": language})
+        asked: Mapping[str, str] = await self.ask(
+            "POST", "/api/v1/sign-in/codes", {"email": email, "language": language}
+        )
         query = {"to": email, "after": str(before), "wait": str(MAIL_SECONDS)}
         async with self._http.get(f"{self._mails}/api/mails", params=query) as answer:
             mails = (await answer.json())["mails"]
         found = CODE.search(mails[0]["subject"]) if mails else None
         if found is None:
-            raise StackError(f"no mail with a code came for {email}")
-        signed_in: Mapping[str, str] = await self.ask("POST", "/api/v1/sign-in", {"email": email, "code": found[0]})
+            raise StackError(f"no mail with a code came for {email}; one network is mailed three an hour")
+        body = {"handle": asked["handle"], "code": found[0]}
+        signed_in: Mapping[str, str] = await self.ask("POST", "/api/v1/sign-in", body)
         return signed_in["access_token"]
 
     async def _newest(self, email: str) -> int:

@@ -15,8 +15,8 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 LANGUAGE = "language in ('nl', 'fr', 'de', 'en')"
@@ -83,28 +83,31 @@ class RoleGrant(TenantRow, Base):
 
 
 class SignInCode(TenantRow, Base):
-    """What is known of an address that asked for a code, or that somebody guessed at: at most one live code.
+    """A code that somebody asked for, and what was tried with its handle.
 
-    A guess at an address that never asked makes a row without a code, so that both are counted and answered alike.
+    Above the limits a row has no code, and everything else is alike. `mailed` rows are what the limits count.
     """
 
     __tablename__ = "sign_in_codes"
     __table_args__ = (
-        UniqueConstraint("tenant_id", "id"),
         CheckConstraint(LANGUAGE, name="language"),
-        Index("ix_sign_in_codes_touched_at", "tenant_id", "touched_at"),
+        CheckConstraint("mailed or code_hash is null", name="mailed"),
+        Index("ix_sign_in_codes_mailbox", "tenant_id", "mailbox", "created_at", postgresql_where=text("mailed")),
+        Index("ix_sign_in_codes_created_at", "tenant_id", "created_at"),
+        Index("ix_sign_in_codes_expires_at", "tenant_id", "expires_at", postgresql_where=text("not mailed")),
     )
 
-    email_norm: Mapped[str] = mapped_column(Text(collation="C"), primary_key=True)
-    id: Mapped[UUID]  # of the newest code
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # a hash of the handle, which is stored nowhere
+    email_norm: Mapped[str] = mapped_column(Text(collation="C"))
+    mailbox: Mapped[str] = mapped_column(Text(collation="C"))  # the address without its tag, for the limits
+    network: Mapped[bytes]  # a keyed hash of where it was asked for
+    mailed: Mapped[bool]
     code_hash: Mapped[bytes | None]
     sealed_code: Mapped[bytes | None]  # for the mail; gone once it was sent
     language: Mapped[str]
+    created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(SmallInteger)
-    attempts_until: Mapped[datetime]  # when wrong guesses are forgotten
-    sent: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
-    touched_at: Mapped[datetime]
 
 
 class SignInSession(TenantRow, Base):

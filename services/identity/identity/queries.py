@@ -1,6 +1,7 @@
 """Reads."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from chassis.db import tenant_of
@@ -9,6 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity.models import Government, Person, RoleGrant
+from identity.rules import mailbox_of
 from identity.settings import Settings
 from identity.texts import PLATFORM_NAME, name_in
 
@@ -55,6 +57,18 @@ async def person(session: AsyncSession, person_id: UUID) -> Person:
 async def person_by_email(session: AsyncSession, email: str) -> Person | None:
     """The person with this normalised address."""
     return (await session.execute(select(Person).where(Person.email_norm == email))).scalar_one_or_none()
+
+
+async def accounts_beside(session: AsyncSession, email: str, *, since: datetime) -> Sequence[datetime]:
+    """When accounts were made with other addresses of the same mailbox, with or without a tag."""
+    mailbox = mailbox_of(email)
+    local, _, domain = mailbox.rpartition("@")
+    tagged = func.starts_with(Person.email_norm, f"{local}+") & Person.email_norm.endswith(
+        f"@{domain}", autoescape=True
+    )
+    same = (Person.email_norm == mailbox) | tagged
+    query = select(Person.created_at).where(same, Person.email_norm != email, Person.created_at > since)
+    return (await session.scalars(query)).all()
 
 
 async def roles_of(session: AsyncSession, person_id: UUID) -> list[str]:

@@ -21,6 +21,7 @@ from identity.schemas import (
     AddressOut,
     AuditEventOut,
     CodeRequest,
+    CodeRequestOut,
     Invitation,
     MeChange,
     MeOut,
@@ -34,6 +35,15 @@ router = APIRouter()
 Administrator = Annotated[Actor, Depends(require("administrator", "operator"))]
 KEYS_MAX_AGE = 300
 PREFIX = r"^[!-~]*$"
+
+
+def _client(request: Request) -> str | None:
+    """The address that asks, as the gateway says."""
+    client: str | None = request.state.client
+    return client
+
+
+Client = Annotated[str | None, Depends(_client)]
 
 
 async def _signer(request: Request) -> Signer:
@@ -54,18 +64,26 @@ SigningKey = Annotated[PrivateKey, Depends(_signing_key)]
     status_code=status.HTTP_202_ACCEPTED,
     responses=problems("invalid") | problems("government_not_active", status=403),
 )
-async def post_code(body: CodeRequest, session: Session, now: Now) -> None:
-    """Have a one-time code mailed. The answer is the same for every address, known, unknown or limited."""
-    await codes.request_code(session, body.email, language=body.language, now=now)
+async def post_code(
+    body: CodeRequest, session: Session, client: Client, now: Now, response: Response
+) -> CodeRequestOut:
+    """Have a one-time code mailed, which works with the handle that is answered, and with no other.
+
+    The answer is the same for every address, known, unknown or limited.
+    """
+    handle = await codes.request_code(session, body.email, language=body.language, client=client, now=now)
+    response.headers["cache-control"] = "no-store"
+    return CodeRequestOut(handle=handle)
 
 
 @router.post(
     "/api/v1/sign-in",
-    responses=problems("invalid") | problems("code_wrong", "code_expired", "too_many_attempts", status=403),
+    responses=problems("invalid")
+    | problems("code_wrong", "code_expired", "too_many_attempts", "too_many_accounts", status=403),
 )
 async def post_sign_in(body: SignIn, session: Session, key: SigningKey, now: Now, response: Response) -> TokensOut:
-    """Sign in with the newest code. `code_wrong` says how many attempts are left, then a new code is needed."""
-    tokens = await sessions.sign_in(session, body.email, body.code, key=key, now=now)
+    """Sign in with a handle and its code. `code_wrong` says how many attempts are left, then a new code is needed."""
+    tokens = await sessions.sign_in(session, body.handle, body.code, key=key, now=now)
     return _secret(tokens, response)
 
 

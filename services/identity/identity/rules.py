@@ -1,6 +1,7 @@
 """Pure decisions of identity: addresses, limits, refresh tokens, roles, signing keys, the audit chain."""
 
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,15 @@ def normalised_email(text: str) -> str:
     return address
 
 
+def mailbox_of(email: str) -> str:
+    """A normalised address without its `+tag`: what is likely one mailbox, whoever runs the mail server.
+
+    For limits only. Whether `a+b` is `a` is for each mail server to say, so accounts and mails keep the whole address.
+    """
+    local, _, domain = email.rpartition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
 def _ascii_domain(domain: str) -> str:
     try:
         text = domain.encode("idna").decode("ascii").lower()
@@ -65,15 +75,25 @@ class Limit:
     within: timedelta
 
 
-def may_send(sent: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> bool:
-    """Whether an address may be sent one more code, after those at the times `sent`."""
-    return all(sum(one > now - limit.within for one in sent) < limit.count for limit in limits)
+def within(done: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> bool:
+    """Whether one more is within the limits, after those at the times `done`."""
+    return all(sum(one > now - limit.within for one in done) < limit.count for limit in limits)
 
 
-def still_counts(sent: Sequence[datetime], limits: Sequence[Limit], *, now: datetime) -> list[datetime]:
-    """The times that a limit still looks at."""
-    longest = max(limit.within for limit in limits)
-    return [one for one in sent if one > now - longest]
+def network_of(client: str | None) -> str:
+    """The network that a client's share of an address's mails belongs to: an IPv4 /24, an IPv6 /48.
+
+    Wider than one subscriber, so that whoever has a few addresses side by side, or a whole IPv6 site, has one share.
+    """
+    try:
+        address = ipaddress.ip_address(client or "")
+    except ValueError:
+        return client or ""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((int(address), 48), strict=False))
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((int(address), 24), strict=False))
 
 
 # Refresh tokens

@@ -38,10 +38,16 @@ class CodeRequest(Body):
     language: Language
 
 
-class SignIn(Body):
-    """The code that was mailed to this address."""
+class CodeRequestOut(BaseModel):
+    """What the code of the mail is handed in with. Keep it to whoever asked: the code works with no other handle."""
 
-    email: Email
+    handle: str
+
+
+class SignIn(Body):
+    """The handle that a code was asked for with, and the code that was mailed."""
+
+    handle: Token
     code: Code
 
 

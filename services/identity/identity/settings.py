@@ -17,6 +17,11 @@ class Settings(ServiceSettings):
     code_attempts: int = Field(default=5, ge=1)
     codes_per_hour: int = Field(default=5, ge=1)
     codes_per_day: int = Field(default=20, ge=1)
+    network_codes_per_hour: int = Field(
+        default=3, ge=1
+    )  # less than an address's: one stranger leaves some to its owner
+    network_codes_per_day: int = Field(default=8, ge=1)
+    accounts_per_day: int = Field(default=3, ge=1)
     codes_kept_seconds: int = Field(default=86_400, ge=86_400)  # no less: the daily limit counts with these rows
     access_token_seconds: int = Field(default=900, ge=60, le=3600)
     refresh_grace_seconds: int = Field(default=10, ge=0, le=60)
@@ -38,6 +43,19 @@ class Settings(ServiceSettings):
         )
 
     @property
+    def network_code_limits(self) -> tuple[Limit, ...]:
+        """How many of those one client network may ask for."""
+        return (
+            Limit(self.network_codes_per_hour, timedelta(hours=1)),
+            Limit(self.network_codes_per_day, timedelta(days=1)),
+        )
+
+    @property
+    def account_limits(self) -> tuple[Limit, ...]:
+        """How many new accounts one mailbox may make, whatever the tags of its addresses."""
+        return (Limit(self.accounts_per_day, timedelta(days=1)),)
+
+    @property
     def session_idle(self) -> timedelta:
         """How long a session may be left alone before it ends."""
         return timedelta(days=self.session_idle_days)
@@ -49,7 +67,7 @@ class Settings(ServiceSettings):
 
     @property
     def codes_kept(self) -> timedelta:
-        """How long what is known of an address that asked for codes is kept."""
+        """How long it is kept that an address was mailed a code."""
         return timedelta(seconds=self.codes_kept_seconds)
 
 

@@ -34,7 +34,7 @@ TEXTS = {
     "nl": Texts(
         code_subject="{code} is uw code voor {government}",
         code="Uw code om u aan te melden bij {government}:\n\n    {code}",
-        code_ends="De code werkt {minutes} minuten en maar één keer.",
+        code_ends="De code werkt {minutes} minuten, maar één keer, en alleen waar u hem hebt gevraagd.",
         code_secret="Geef deze code aan niemand. Wij vragen er nooit naar.",  # noqa: S106 - a sentence
         code_ignore="Hebt u geen code gevraagd? Dan hoeft u niets te doen. Zonder de code kan niemand zich aanmelden.",
         invitation_subject="U kunt nu aan de slag bij {government}",
@@ -51,7 +51,7 @@ TEXTS = {
     "fr": Texts(
         code_subject="{code} est votre code pour {government}",
         code="Votre code pour vous connecter à {government} :\n\n    {code}",
-        code_ends="Le code est valable {minutes} minutes et une seule fois.",
+        code_ends="Le code est valable {minutes} minutes, une seule fois, et seulement là où vous l’avez demandé.",
         code_secret="Ne donnez ce code à personne. Nous ne vous le demanderons jamais.",  # noqa: S106 - a sentence
         code_ignore=(
             "Vous n’avez pas demandé de code ? Vous n’avez rien à faire. Sans le code, personne ne peut se connecter."
@@ -70,7 +70,7 @@ TEXTS = {
     "de": Texts(
         code_subject="{code} ist Ihr Code für {government}",
         code="Ihr Code für die Anmeldung bei {government}:\n\n    {code}",
-        code_ends="Der Code gilt {minutes} Minuten und nur einmal.",
+        code_ends="Der Code gilt {minutes} Minuten, nur einmal, und nur dort, wo Sie ihn angefordert haben.",
         code_secret="Geben Sie diesen Code niemandem. Wir fragen nie danach.",  # noqa: S106 - a sentence
         code_ignore=(
             "Sie haben keinen Code angefordert? Dann brauchen Sie nichts zu tun. "
@@ -90,7 +90,7 @@ TEXTS = {
     "en": Texts(
         code_subject="{code} is your code for {government}",
         code="Your code to sign in to {government}:\n\n    {code}",
-        code_ends="The code works for {minutes} minutes and only once.",
+        code_ends="The code works for {minutes} minutes, only once, and only where you asked for it.",
         code_secret="Give this code to nobody. We never ask for it.",  # noqa: S106 - a sentence
         code_ignore="You did not ask for a code? You need not do anything. Without the code nobody can sign in.",
         invitation_subject="You can start now: {government}",

@@ -28,6 +28,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+HERE = "198.51.100.7"
+SIGN_IN = "/api/v1/sign-in"
+
 
 @dataclass
 class Mailbox:
@@ -76,19 +79,24 @@ class World:
         while await service.timers.run_next(self.held.sessions, now or utc_now()):
             pass
 
-    async def code_for(self, email: str, *, language: str = "nl", client: Client | None = None) -> str:
-        """Ask for a code, let it be mailed, read it."""
+    async def ask(self, email: str, *, language: str = "nl", client: Client | None = None, address: str = HERE) -> str:
+        """Ask for a code, from a client's address; the handle."""
         asked = {"email": email, "language": language}
-        answer = await (client or self.client)("POST", "/api/v1/sign-in/codes", asked)
+        answer = await (client or self.client)("POST", "/api/v1/sign-in/codes", asked, x_inspraak_client=address)
         assert answer.status == 202, answer
+        handle: str = answer.json["handle"]
+        return handle
+
+    async def code_for(self, email: str, **how: Any) -> dict[str, str]:
+        """Ask for a code, let it be mailed, read it; the body that signs in with it."""
+        handle = await self.ask(email, **how)
         await self.run_timers()
-        return self.newest_code()
+        return {"handle": handle, "code": self.newest_code()}
 
     async def sign_in(self, email: str, client: Client | None = None) -> dict[str, Any]:
         """Sign in by code; the tokens."""
         client = client or self.client
-        code = await self.code_for(email, client=client)
-        answer = await client("POST", "/api/v1/sign-in", {"email": email, "code": code})
+        answer = await client("POST", SIGN_IN, await self.code_for(email, client=client))
         assert answer.status == 200, answer
         tokens: dict[str, Any] = answer.json
         return tokens
@@ -128,10 +136,14 @@ class World:
         assert found, self.mailbox.mails[-1]["Subject"]
         return found.group(1)
 
+    async def guess(self, body: dict[str, str], client: Client | None = None) -> Answer:
+        """Try a handle and a code."""
+        return await (client or self.client)("POST", SIGN_IN, body)
+
     @staticmethod
-    def another_code(code: str, by: int = 1) -> str:
-        """A code that is not this one."""
-        return f"{(int(code) + by) % 10**6:06d}"
+    def wrong(body: dict[str, str], by: int = 1) -> dict[str, str]:
+        """The same handle with a code that is not its own."""
+        return body | {"code": f"{(int(body['code']) + by) % 10**6:06d}"}
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ async def test_what_tenancy_tells_last_counts_whatever_the_order_of_arrival(worl
 
 
 async def test_one_code_is_mailed_once_also_when_its_timer_goes_off_again(world: Any) -> None:
-    await world.client("POST", "/api/v1/sign-in/codes", {"email": AN, "language": "nl"})
+    await world.ask(AN)
     async with world.session() as session:
         code = (await session.execute(select(SignInCode))).scalar_one()
     for _ in range(2):
@@ -60,7 +60,7 @@ async def timers(world: Any) -> list[Due]:
 
 async def test_a_mail_that_cannot_be_sent_now_is_tried_again_until_the_code_has_ended(world: Any) -> None:
     world.mailbox.reply = "451 come back later"
-    await world.client("POST", "/api/v1/sign-in/codes", {"email": AN, "language": "nl"})
+    await world.ask(AN)
     await world.run_timers()
     [waiting] = await timers(world)
     assert (waiting.attempts, waiting.state) == (1, "waiting")
@@ -73,7 +73,7 @@ async def test_a_mail_that_cannot_be_sent_now_is_tried_again_until_the_code_has_
 
 async def test_a_code_that_could_not_be_mailed_in_time_is_given_up(world: Any) -> None:
     world.mailbox.reply = "451 come back later"
-    await world.client("POST", "/api/v1/sign-in/codes", {"email": AN, "language": "nl"})
+    await world.ask(AN)
     now, tries = utc_now(), 0
     while await timers(world):
         tries += 1
@@ -87,7 +87,7 @@ async def test_a_code_that_could_not_be_mailed_in_time_is_given_up(world: Any) -
 
 async def test_an_address_that_the_mail_server_refuses_is_not_tried_again(world: Any) -> None:
     world.mailbox.reply = "550 no such person"
-    await world.client("POST", "/api/v1/sign-in/codes", {"email": AN, "language": "nl"})
+    await world.ask(AN)
     await world.run_timers()
     assert await timers(world) == []
 
@@ -113,12 +113,17 @@ async def forget(world: Any, now: datetime | None = None) -> None:
     await world.run_timers(now or utc_now() + timedelta(hours=1, minutes=1))
 
 
-async def test_what_is_known_of_codes_is_forgotten_after_a_day(world: Any) -> None:
-    await world.code_for(AN)
-    await shift(world, SignInCode.touched_at, timedelta(hours=22))
+async def test_what_is_known_of_codes_is_forgotten_after_a_day_and_of_those_never_mailed_once_they_end(
+    world: Any,
+) -> None:
+    for _ in range(5):
+        await world.ask(AN)
+    await world.run_timers()
+    assert (await rows(world, SignInCode), len(world.mailbox.mails)) == (5, 3)
+    await shift(world, SignInCode.created_at, timedelta(hours=22))
     await forget(world)
-    assert await rows(world, SignInCode) == 1
-    await shift(world, SignInCode.touched_at, timedelta(hours=2))
+    assert await rows(world, SignInCode) == 3
+    await shift(world, SignInCode.created_at, timedelta(hours=2))
     await forget(world, utc_now() + timedelta(hours=3))
     assert await rows(world, SignInCode) == 0
 

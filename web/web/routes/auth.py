@@ -1,8 +1,15 @@
-"""Signing in by a code that is mailed, and signing out."""
+"""Signing in by a code that is mailed, and signing out.
+
+A code works with the handle it was asked for with. A browser keeps the newest handles of one address, so whichever of
+its codes somebody types works: of two tabs that asked, or the earlier one when no further mail was sent. Asking for
+another address forgets them, in every tab.
+"""
 
 import re
 import time
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 from starlette.responses import Response
 
@@ -15,12 +22,42 @@ from web.visit import Visit
 
 COOKIE = "__Host-sign-in"
 KIND = "sign-in"
+SIGN_IN = "/api/v1/sign-in"
 SECONDS = 900  # somewhat longer than a code lives, so that its end can be told
+HANDLES = 5  # as many as an address is mailed codes within the life of one
 LONGEST_ADDRESS = 254  # RFC 5321 §4.5.3.1.3
 ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")  # only what is surely a slip; the mail tells the rest
 DIGITS = re.compile(r"\D+")
 TOO_MANY = 429
-REFUSED_CODE = frozenset({403, 422})
+FORBIDDEN = 403
+NOT_THIS_HANDLE = frozenset({"code_wrong", "code_expired", "too_many_attempts"})
+REFUSED_CODE = frozenset({FORBIDDEN, 422})
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A sign-in that waits for its code: for which address, where to go on, the handles, newest first."""
+
+    address: str
+    back: str | None
+    handles: tuple[str, ...]
+
+    @classmethod
+    def read(cls, kept: Any) -> Self | None:
+        """What a cookie holds; nothing for one of an earlier version."""
+        match kept:
+            case [str(address), back, [str(), *_] as handles]:
+                return cls(address, local(back), tuple(handles))
+        return None
+
+    @property
+    def kept(self) -> list[Any]:
+        """What goes into the cookie."""
+        return [self.address, self.back, list(self.handles)]
+
+    def handles_of(self, address: str) -> tuple[str, ...]:
+        """The handles that an address has in this browser."""
+        return self.handles if address == self.address else ()
 
 
 async def ask_address(visit: Visit) -> Response:
@@ -42,14 +79,17 @@ async def send_code(visit: Visit) -> Response:
         return _address_page(visit, back, address, Mistake(message, "email"))
     try:
         body = {"email": address, "language": visit.lang.tag}
-        await visit.web.gateway.ask("POST", "/api/v1/sign-in/codes", visit.anonymous, body=body)
+        answer = await visit.web.gateway.ask("POST", "/api/v1/sign-in/codes", visit.anonymous, body=body)
     except RefusedError as refusal:
         if refusal.status == TOO_MANY:
             message = visit.lang.gettext("Too many codes were asked for. Wait a few minutes and try again")
             return _address_page(visit, back, address, Mistake(message, "email"), status=429)
         message = visit.lang.gettext("We cannot send mail to this address. Check it")
         return _address_page(visit, back, address, Mistake(message, "email"))
-    visit.keep_cookie(COOKIE, KIND, [address, back], seconds=SECONDS)
+    handle = api.read(api.CodeRequested, answer).handle
+    before = _started(visit)
+    handles = (handle, *(before.handles_of(address) if before else ()))[:HANDLES]
+    visit.keep_cookie(COOKIE, KIND, Started(address, back, handles).kept, seconds=SECONDS)
     return visit.redirect("sign-in", "code")
 
 
@@ -58,7 +98,7 @@ async def ask_code(visit: Visit) -> Response:
     started = _started(visit)
     if started is None:
         return visit.redirect("sign-in")
-    return visit.render("sign_in_code", address=started[0], back=started[1], mistake=None)
+    return visit.render("sign_in_code", address=started.address, back=started.back, mistake=None)
 
 
 async def sign_in(visit: Visit) -> Response:
@@ -67,18 +107,16 @@ async def sign_in(visit: Visit) -> Response:
     started = _started(visit)
     if started is None:
         return visit.redirect("sign-in")
-    address, back = started
     code = DIGITS.sub("", _first(fields, "code"))
     if not code:
-        return _code_page(visit, address, back, visit.lang.gettext("Enter the code from the mail"))
+        return _code_page(visit, started, visit.lang.gettext("Enter the code from the mail"))
     try:
-        body = {"email": address, "code": code}
-        answer = await visit.web.gateway.ask("POST", "/api/v1/sign-in", visit.anonymous, body=body)
+        tokens = await _exchanged(visit, started.handles, code)
     except RefusedError as refusal:
-        return _refused_code(visit, address, back, refusal)
-    visit.keep_session(Session.begin(api.read(api.Tokens, answer), now=time.time()))
+        return _refused_code(visit, started, refusal)
+    visit.keep_session(Session.begin(tokens, now=time.time()))
     visit.drop_cookie(COOKIE)
-    return visit.redirect_to(back or visit.path())
+    return visit.redirect_to(started.back or visit.path())
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -96,17 +134,46 @@ async def sign_out(visit: Visit) -> Response:
     return visit.render("signed_out", everywhere=True)
 
 
-def _refused_code(visit: Visit, address: str, back: str | None, refusal: RefusedError) -> Response:
+async def _exchanged(visit: Visit, handles: Sequence[str], code: str) -> api.Tokens:
+    """What a code gives with one of the browser's handles.
+
+    Raises:
+        RefusedError: it works with none; what is said of the newest handle.
+    """
+    newest: RefusedError | None = None
+    for handle in handles:
+        try:
+            body = {"handle": handle, "code": code}
+            return api.read(api.Tokens, await visit.web.gateway.ask("POST", SIGN_IN, visit.anonymous, body=body))
+        except RefusedError as refusal:
+            if refusal.code not in NOT_THIS_HANDLE:
+                raise
+            newest = newest or refusal
+    raise newest or RefusedError(FORBIDDEN, "code_expired")
+
+
+def _refused_code(visit: Visit, started: Started, refusal: RefusedError) -> Response:
     gettext = visit.lang.gettext
     if refusal.status == TOO_MANY:
         message = gettext("Too many attempts. Wait a few minutes, or ask for a new code")
-        return _code_page(visit, address, back, message, status=429)
+        return _code_page(visit, started, message, status=429)
     if refusal.code == "code_expired":
-        return _code_page(visit, address, back, gettext("This code is too old. Ask for a new one"))
-    if refusal.code == "too_many_attempts":
-        return _code_page(visit, address, back, gettext("This code was tried too often. Ask for a new one"))
+        return _code_page(visit, started, gettext("This code is too old. Ask for a new one"))
+    if refusal.code == "too_many_accounts":
+        message = gettext("Several new accounts were made with this mailbox today. Try again tomorrow")
+        return _code_page(visit, started, message)
+    left = refusal.facts.get("attempts_left")
+    if refusal.code == "too_many_attempts" or left == 0:
+        return _code_page(visit, started, gettext("This code was tried too often. Ask for a new one"))
+    if isinstance(left, int):
+        message = visit.lang.ngettext(
+            "This code is wrong. Check it; you can try %(n)s more time",
+            "This code is wrong. Check it; you can try %(n)s more times",
+            left,
+        )
+        return _code_page(visit, started, message % {"n": left})
     if refusal.status in REFUSED_CODE:
-        return _code_page(visit, address, back, gettext("This code is wrong. Check it, or ask for a new one"))
+        return _code_page(visit, started, gettext("This code is wrong. Check it, or ask for a new one"))
     raise refusal
 
 
@@ -118,14 +185,13 @@ def _address_page(
     return visit.render("sign_in", status=code, back=back, address=address, mistake=mistake, voting=voting)
 
 
-def _code_page(visit: Visit, address: str, back: str | None, message: str, *, status: int = 422) -> Response:
+def _code_page(visit: Visit, started: Started, message: str, *, status: int = 422) -> Response:
     mistake = Mistake(message, "code")
-    return visit.render("sign_in_code", status=status, address=address, back=back, mistake=mistake)
+    return visit.render("sign_in_code", status=status, address=started.address, back=started.back, mistake=mistake)
 
 
-def _started(visit: Visit) -> tuple[str, str | None] | None:
-    found: Any = visit.open_cookie(COOKIE, KIND)
-    return (str(found[0]), local(found[1])) if found else None
+def _started(visit: Visit) -> Started | None:
+    return Started.read(visit.open_cookie(COOKIE, KIND))
 
 
 def _first(fields: dict[str, list[str]], name: str) -> str:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 CODE_HASHES = "sign_in_code_hashes"
 CODE_MAILS = "sign_in_code_mails"
+NETWORKS = "sign_in_networks"
 REFRESH_TOKENS = "refresh_tokens"
 SIGNING_KEYS = "signing_keys"
 

@@ -22,7 +22,8 @@ async def forget(_subject: UUID, session: AsyncSession, now: datetime) -> None:
     settings = settings_of(session)
     idle = now - settings.session_idle
     deleted = [
-        await _delete(session, SignInCode, SignInCode.touched_at <= now - settings.codes_kept),
+        await _delete(session, SignInCode, SignInCode.created_at <= now - settings.codes_kept),
+        await _delete(session, SignInCode, ~SignInCode.mailed & (SignInCode.expires_at <= now)),
         await _delete(session, SignInSession, SignInSession.used_at <= idle),
         await _delete(session, RefreshToken, RefreshToken.rotated_at <= idle),
     ]

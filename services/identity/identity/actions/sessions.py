@@ -5,6 +5,7 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID
 
 from chassis import base64url
@@ -19,12 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from identity import metrics
 from identity.actions.audit import record
-from identity.actions.codes import Guess, count_guess, use_up
+from identity.actions.codes import Guess, count_guess, lock_mailbox, use_up
 from identity.actions.data_keys import REFRESH_TOKENS, data_key
 from identity.actions.signing import PrivateKey, access_token
 from identity.models import Person, RefreshToken, SignInSession
-from identity.queries import government_of, person, person_by_email, roles_of
-from identity.rules import judge_refresh
+from identity.queries import accounts_beside, government_of, person, person_by_email, roles_of
+from identity.rules import judge_refresh, mailbox_of, within
 from identity.settings import settings_of
 
 
@@ -37,18 +38,18 @@ class Tokens:
     refresh_token: str
 
 
-async def sign_in(session: AsyncSession, email: str, code: str, *, key: PrivateKey, now: datetime) -> Tokens:
-    """Exchange the newest code of an address for a session; the first time this makes the account.
+async def sign_in(session: AsyncSession, handle: str, code: str, *, key: PrivateKey, now: datetime) -> Tokens:
+    """Exchange a handle and its code for a session; the first time this makes the account.
 
     Raises:
         Refused: 403 `code_wrong` (attempts_left), `code_expired`, `too_many_attempts`. A wrong guess is answered alike
-            whether or not there is a code; only who has the right code learns that it has expired.
+            whether or not a code was mailed. 403 `too_many_accounts` with the right code, which stays good.
     """
-    guess = await count_guess(session, email, code, now=now)
-    if not guess.right or guess.expired:
-        await _refuse(session, email, guess, now=now)
-    await use_up(session, email, now=now)
-    who, first = await _welcome(session, email, language=guess.language, now=now)
+    guess = await count_guess(session, handle, code, now=now)
+    if not guess.right:
+        await _refuse(session, guess, now=now)
+    await use_up(session, guess.code_id, now=now)
+    who, first = await _welcome(session, guess.email, language=guess.language, now=now)
     signed_in = SignInSession(tenant_id=who.tenant_id, id=uuid7(), person_id=who.id, created_at=now, used_at=now)
     session.add(signed_in)
     await session.flush()
@@ -61,19 +62,23 @@ async def sign_in(session: AsyncSession, email: str, code: str, *, key: PrivateK
     return tokens
 
 
-async def _refuse(session: AsyncSession, email: str, guess: Guess, *, now: datetime) -> None:
-    """Refuse a guess, and keep that it was made. The account is looked up in vain too, to take as long."""
-    code = "code_expired" if guess.right else "code_wrong"
-    known = await person_by_email(session, email)
-    await record(session, "sign_in_refused", now=now, subject=known.id if known else None, code=code)
-    metrics.SIGN_INS.labels(code).inc()
-    if guess.right:
-        raise Refused(code, status=403, keep=True)
-    raise Refused(code, status=403, keep=True, attempts_left=guess.attempts_left)
+async def _refuse(session: AsyncSession, guess: Guess, *, now: datetime) -> NoReturn:
+    """Refuse a wrong guess, and keep that it was made: each in the numbers, the first of a handle in the audit trail.
+
+    Anybody may guess; one row for each guess would bury what officials do. The account is looked up in vain too, to
+    take as long.
+    """
+    if guess.first:
+        known = await person_by_email(session, guess.email)
+        await record(session, "sign_in_refused", now=now, subject=known.id if known else None, code="code_wrong")
+    metrics.SIGN_INS.labels("code_wrong").inc()
+    raise Refused("code_wrong", status=403, keep=True, attempts_left=guess.attempts_left)
 
 
 async def _welcome(session: AsyncSession, email: str, *, language: str, now: datetime) -> tuple[Person, bool]:
     """The person with this address, which is now confirmed, and whether they are here for the first time."""
+    if await person_by_email(session, email) is None:
+        await _allow_account(session, email, now=now)
     new = insert(Person).values(
         tenant_id=tenant_of(session),
         id=uuid7(),
@@ -89,6 +94,16 @@ async def _welcome(session: AsyncSession, email: str, *, language: str, now: dat
     first = who.signed_in_at is None
     who.level, who.signed_in_at = max(who.level, 1), now
     return who, first
+
+
+async def _allow_account(session: AsyncSession, email: str, *, now: datetime) -> None:
+    """Refuse an account too many: tags would make any number of voters of one mailbox."""
+    limits = settings_of(session).account_limits
+    await lock_mailbox(session, mailbox_of(email))
+    made = await accounts_beside(session, email, since=now - max(limit.within for limit in limits))
+    if not within(made, limits, now=now):
+        metrics.SIGN_INS.labels("too_many_accounts").inc()
+        raise Refused("too_many_accounts", status=403)
 
 
 async def refresh(session: AsyncSession, token: str, *, key: PrivateKey, now: datetime) -> Tokens:
