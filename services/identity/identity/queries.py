@@ -63,6 +63,12 @@ async def roles_of(session: AsyncSession, person_id: UUID) -> list[str]:
     return list((await session.scalars(query)).all())
 
 
+async def count_signed_in(session: AsyncSession, person_ids: Sequence[UUID]) -> int:
+    """How many of these people have ever signed in: who was only invited may be nobody."""
+    query = select(func.count()).select_from(Person).where(Person.id.in_(person_ids), Person.level >= 1)
+    return (await session.execute(query)).scalar_one()
+
+
 def people_with_roles(*, email_prefix: str | None, role: str | None) -> Select[tuple[Person, list[str]]]:
     """People and their roles, of those whose address begins so and who have this role."""
     roles = (
