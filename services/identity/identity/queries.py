@@ -19,8 +19,17 @@ async def government_of(session: AsyncSession) -> Government | None:
 
 
 async def government_by_slug(session: AsyncSession, slug: str) -> Government | None:
-    """A government by its short name."""
-    return (await session.execute(select(Government).where(Government.slug == slug))).scalar_one_or_none()
+    """A government by its short name.
+
+    Raises:
+        Refused: 409 `short_name_of_several`, which is so for a while when tenancy gave one's name to another: their
+            events come in any order.
+    """
+    found = (await session.scalars(select(Government).where(Government.slug == slug).order_by(Government.id))).all()
+    if len(found) > 1:
+        ids = ", ".join(str(one.id) for one in found)
+        raise Refused("short_name_of_several", tenant=slug, name_one_by_its_id=ids)
+    return found[0] if found else None
 
 
 async def government_ids(session: AsyncSession) -> Sequence[UUID]:
