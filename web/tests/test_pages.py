@@ -1,12 +1,15 @@
 """Every page state, through the real app; `Browser` checks the markup of each page that it gets."""
 
+import asyncio
 import gzip
 import json
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from chassis.settings import DEVELOPMENT_KEY
 
 POLL = "00000000-0000-7000-8000-000000000001"
 PATH = f"/nl/polls/{POLL}"
@@ -76,6 +79,19 @@ async def test_a_chosen_language_is_remembered_and_keeps_the_page(browser, gatew
 async def test_a_language_that_the_government_does_not_offer_leads_to_its_own(browser):
     page = await browser.get("/de/polls?status=open")
     assert (page.status, page.location) == (302, "/nl/polls?status=open")
+
+
+async def test_whatever_stands_in_an_address_it_leads_on_to_the_government_s_language(browser):
+    page = await browser.get("/de/polls?self=1&status=open&status=closed")
+    assert (page.status, page.location) == (302, "/nl/polls?self=1&status=open&status=closed")
+
+
+async def test_a_page_is_left_for_an_address_in_any_script(browser, gateway):
+    page = await browser.get("/language/nl?next=/nl/%E2%82%AC%3Fa%3D1%252B1")
+    assert (page.status, page.location) == (303, "/nl/%E2%82%AC?a=1%2B1")
+    await browser.sign_in(gateway)
+    page = await browser.get("/nl/sign-in?next=/nl/polls%3Fq%3D%E2%82%AC")
+    assert (page.status, page.location) == (303, "/nl/polls?q=%E2%82%AC")
 
 
 async def test_text_in_another_language_says_so(browser, gateway):
@@ -342,6 +358,28 @@ async def test_nobody_comes_in_but_through_the_gateway(browser):
         assert answer.status == 200
     async with browser.client.get(f"{browser.address}/metrics") as answer:
         assert "http_server_request_duration_seconds" in await answer.text()
+
+
+async def test_who_leaves_while_a_form_is_read_is_no_fault_of_ours(browser, caplog):
+    async def answered(status):
+        async with browser.client.get(f"{browser.address}/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+        counts = [line for line in lines if f'code="{status}"' in line and "_count{" in line]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in counts)
+
+    faults, left = await answered(500), await answered(499)
+    address = urlsplit(browser.address)
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    head = [f"POST {PATH}/choice HTTP/1.1", "host: leuven.localhost", "sec-fetch-site: same-origin"]
+    head += [f"x-inspraak-key: {DEVELOPMENT_KEY}", f"x-inspraak-tenant: {browser.tenant}", "content-length: 100"]
+    writer.write("\r\n".join([*head, "", "choice="]).encode())
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(20):
+        while await answered(499) == left:
+            pass
+    assert await answered(500) == faults
+    assert not caplog.records
 
 
 # What all answers have in common

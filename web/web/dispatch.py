@@ -8,7 +8,7 @@ from chassis.clock import utc_now
 from chassis.telemetry import tracer
 from opentelemetry.propagate import extract
 from opentelemetry.trace import SpanKind
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from web import csrf, failures
@@ -28,6 +28,7 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+CLIENT_LEFT = 499  # no status of HTTP's: nginx's number for a client that did not wait
 logger = logging.getLogger("web.dispatch")
 
 
@@ -64,16 +65,15 @@ async def _answer(request: Request, handler: Handler) -> Response:
     visit.lang = language(first if first in available else preferred(request, available))
     if request.path_params.get("locale", visit.lang.tag) != visit.lang.tag:
         rest = request.url.path.split("/")[2:]
-        return RedirectResponse(visit.path(*rest, **dict(request.query_params)), 302)
-    response = await _handled(visit, handler)
+        return RedirectResponse(visit.path(*rest) + _query(request), 302)
+    foreign = request.method == "POST" and not csrf.same_origin(request.headers)
+    response = failures.foreign_form(visit) if foreign else await _handled(visit, handler)
     for header in visit.jar:
         response.headers.append("set-cookie", header)
     return response
 
 
 async def _handled(visit: Visit, handler: Handler) -> Response:
-    if visit.request.method == "POST" and not csrf.same_origin(visit.request.headers):
-        return failures.foreign_form(visit)
     try:
         await visit.open_session()
         return await handler(visit)
@@ -83,6 +83,8 @@ async def _handled(visit: Visit, handler: Handler) -> Response:
         return failures.stale_form(visit)
     except GatewayError as error:
         return failures.of(visit, error)
+    except ClientDisconnect:
+        return Response(status_code=CLIENT_LEFT)  # said to nobody; the numbers must not call it a fault of ours
     except Exception:
         logger.exception("unexpected error")
         return failures.unexpected(visit)
@@ -91,9 +93,13 @@ async def _handled(visit: Visit, handler: Handler) -> Response:
 def _return_path(visit: Visit) -> str:
     """Where somebody goes after signing in: the page that they asked for, else the one that the form stood on."""
     if visit.request.method == "GET":
-        query = visit.request.url.query
-        return visit.request.url.path + (f"?{query}" if query else "")
+        return visit.request.url.path + _query(visit.request)
     return visit.request.url.path.rpartition("/")[0]
+
+
+def _query(request: Request) -> str:
+    """What stands after the path of an address, as it was asked."""
+    return f"?{request.url.query}" if request.url.query else ""
 
 
 def preferred(request: Request, available: tuple[str, ...]) -> str:

@@ -1,7 +1,11 @@
 """Who is signed in: a sealed cookie that holds the tokens, kept fresh so that tabs and replicas do not trip each other.
 
-Identity takes a refresh token once, with 10 seconds' grace. Requests of one replica that hold the same old token share
-one exchange and its outcome for a while, so parallel tabs, and a browser that missed the new cookie, stay signed in.
+Identity takes a refresh token once, with 10 seconds' grace. Requests of one process that hold the same old token share
+one exchange and its outcome for half a minute, so parallel tabs stay signed in. Not longer: identity must see a token
+that comes again, since that is how it notices a stolen one.
+
+A session that was ended here stays ended in this process, whatever copies of its cookie there are. Other processes of
+web do not hear of it: there a copy serves until its access token ends (15 minutes), and then identity refuses it.
 """
 
 import asyncio
@@ -9,6 +13,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,8 +26,9 @@ COOKIE = "__Host-session"
 KIND = "session"
 SEALED_SECONDS = 90 * 86_400  # as long as identity keeps an idle session; the cookie itself ends with the browser
 MARGIN_SECONDS = 30  # a token with less left than this is exchanged first
-REMEMBER_SECONDS = 900.0
+REMEMBER_SECONDS = 30.0
 REMEMBERED = 20_000
+ENDED_SECONDS = 3600.0  # the longest that identity can let an access token live
 ENDED = frozenset({401, 422})  # no session has this refresh token any more; no token looks like this
 
 
@@ -51,13 +57,24 @@ class Session:
         return self.expires - now > margin
 
 
-class Sessions:
-    """Reads, seals and refreshes sessions."""
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """A refresh token on its way to becoming the next one, or its outcome."""
 
-    def __init__(self, sealer: Sealer, gateway: Gateway) -> None:
+    begun: float
+    of: tuple[str, str]  # tenant and session
+    task: "asyncio.Task[Session]"
+
+
+class Sessions:
+    """Reads, seals and refreshes sessions. `clock` is only for lengths of time."""
+
+    def __init__(self, sealer: Sealer, gateway: Gateway, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._sealer = sealer
         self._gateway = gateway
-        self._exchanges: OrderedDict[bytes, tuple[float, asyncio.Task[Session]]] = OrderedDict()
+        self._clock = clock
+        self._exchanges: OrderedDict[bytes, _Exchange] = OrderedDict()
+        self._ended: OrderedDict[tuple[str, str], float] = OrderedDict()  # when, oldest first
 
     def read(self, tenant: UUID, cookie: str | None) -> Session | None:
         """The session in a cookie, or nothing."""
@@ -76,6 +93,7 @@ class Sessions:
             SessionEndedError: it is over.
             UnavailableError: identity does not answer, and the access token has ended (or `force`).
         """
+        self._check_not_ended(session, caller)
         while force or not session.lasts(time.time(), MARGIN_SECONDS):
             try:
                 session = await self._exchanged(session, caller)
@@ -83,15 +101,17 @@ class Sessions:
                 if force or not session.lasts(time.time()):
                     raise
                 return session
+            self._check_not_ended(session, caller)  # while it was exchanged, too
             force = False
         return session
 
     async def end(self, session: Session, caller: Caller) -> None:
-        """Tell identity that the session is over.
+        """End a session here, and tell identity that it is over.
 
         Raises:
             UnavailableError: it could not be told; the browser forgets the session all the same.
         """
+        self._remember_ended((caller.tenant, session.id))
         try:
             await self._gateway.ask("POST", "/api/v1/sign-out", caller, body={"refresh_token": session.refresh_token})
         except RefusedError as refusal:
@@ -105,8 +125,8 @@ class Sessions:
         if known is None:
             task = asyncio.create_task(self._exchange(session, caller))
             task.add_done_callback(lambda done: self._keep_if_good(key, done))
-            known = self._exchanges[key] = (time.monotonic(), task)
-        return await asyncio.shield(known[1])
+            known = self._exchanges[key] = _Exchange(self._clock(), (caller.tenant, session.id), task)
+        return await asyncio.shield(known.task)
 
     async def _exchange(self, session: Session, caller: Caller) -> Session:
         anonymous = Caller(caller.tenant, caller.client)
@@ -121,13 +141,28 @@ class Sessions:
 
     def _keep_if_good(self, key: bytes, done: "asyncio.Task[Any]") -> None:
         """A failed exchange may be tried again; a good one is remembered."""
-        if done.cancelled() or done.exception() is not None:
-            self._exchanges.pop(key, None)
+        known = self._exchanges.get(key)
+        if (done.cancelled() or done.exception() is not None) and known is not None and known.task is done:
+            del self._exchanges[key]
 
     def _forget_old(self) -> None:
-        oldest = time.monotonic() - REMEMBER_SECONDS
+        oldest = self._clock() - REMEMBER_SECONDS
         while self._exchanges:
-            begun, task = next(iter(self._exchanges.values()))
-            if len(self._exchanges) < REMEMBERED and (begun > oldest or not task.done()):
+            first = next(iter(self._exchanges.values()))
+            if len(self._exchanges) < REMEMBERED and first.begun > oldest:
                 return
             self._exchanges.popitem(last=False)
+
+    def _remember_ended(self, name: tuple[str, str]) -> None:
+        """Note that a session is over, and forget the tokens that were exchanged for it."""
+        now = self._clock()
+        self._ended[name] = now
+        self._ended.move_to_end(name)
+        while next(iter(self._ended.values())) <= now - ENDED_SECONDS:
+            self._ended.popitem(last=False)
+        for key in [key for key, exchange in self._exchanges.items() if exchange.of == name]:
+            del self._exchanges[key]
+
+    def _check_not_ended(self, session: Session, caller: Caller) -> None:
+        if (caller.tenant, session.id) in self._ended:
+            raise SessionEndedError("ended here")

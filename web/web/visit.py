@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, quote, urlencode
 from uuid import UUID
 
 from starlette.requests import Request
@@ -27,6 +27,7 @@ HTTP_OK = 200
 NOT_SIGNED_IN = 401
 LANGUAGE_COOKIE = "__Host-language"
 SMALLEST_COMPRESSED = 1024
+URI = "%/?#[]@:!$&'()*+,;="  # what may stand in an address besides letters, digits and -._~ (RFC 3986 §2)
 # The gateway keeps a visitor's page for half a minute. A browser asks again each time (mostly to hear 304) and is never
 # allowed a stale copy, since the same address is another page once its owner has signed in.
 PUBLIC_CACHE = "public, max-age=0, s-maxage=30"
@@ -225,7 +226,9 @@ class Visit:
         return self.redirect_to(self.path(*parts, **query))
 
     def redirect_to(self, path: str) -> Response:
-        return Response(status_code=303, headers={"location": path, "cache-control": PRIVATE_CACHE})
+        """303 to an address of this host, whatever script it is written in (RFC 9110 §10.2.2: a header is ASCII)."""
+        headers = {"location": quote(path, safe=URI), "cache-control": PRIVATE_CACHE}
+        return Response(status_code=303, headers=headers)
 
     def render(
         self, template: str, *, status: int = 200, headers: Mapping[str, str] | None = None, **facts: Any

@@ -81,6 +81,8 @@ def decode(body: bytes) -> Received:
         event = kind.model_validate(envelope.data)
     except ValidationError as error:
         raise Undecodable(what_is_wrong(error)) from error
+    if event.tenant_field is not None and getattr(event, event.tenant_field) != envelope.tenant:
+        raise Undecodable(f"{event.tenant_field}: not the tenant of the envelope")
     return Received(event, envelope.id, envelope.tenant, envelope.sequence, envelope.time)
 
 

@@ -7,6 +7,7 @@ import pytest
 from chassis.clock import uuid7
 from chassis.events import Undecodable, UnknownType, decode, encode
 from contracts.identity import SessionCompromised
+from contracts.tenancy import GovernmentRegistered
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -74,6 +75,24 @@ def test_a_message_that_is_no_event_of_ours_says_where_without_saying_what_it_he
     with pytest.raises(Undecodable) as raised:
         decode(body(**changes))
     assert str(raised.value) == reason
+
+
+def test_an_event_about_a_government_comes_in_an_envelope_of_that_government() -> None:
+    facts = {"kind": "municipality", "slug": "leuven", "names": {"nl": "Leuven"}, "hosts": ("leuven.localhost",)}
+    facts |= {"languages": ("nl",), "colour": "#7a1f3d"}
+    told = {
+        government: encode(
+            GovernmentRegistered.model_validate(facts | {"government_id": government}),
+            event_id=ID,
+            tenant=TENANT,
+            sequence=1,
+            time=NOON,
+        )
+        for government in (TENANT, ID)
+    }
+    assert decode(told[TENANT]).event.subject == str(TENANT)
+    with pytest.raises(Undecodable, match=r"^government_id: not the tenant of the envelope$"):
+        decode(told[ID])
 
 
 def test_a_type_that_is_not_in_the_table_may_be_known_to_a_newer_process() -> None:

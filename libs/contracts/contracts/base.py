@@ -34,27 +34,36 @@ class Event(BaseModel):
     """A fact that other services need: data only, frozen, and it carries its aggregate's whole public state.
 
     `class PollClosed(Event, type="voting.poll_closed.v1", subject="poll_id")` enters the class in the table of types;
-    a class without `type` is only a base for others. `subject` names the field that holds the aggregate's id and is
-    inherited.
+    a class without `type` is only a base for others. `subject` names the field that holds the aggregate's id, and
+    `tenant` one that says the envelope's tenant again: where they differ the message is refused. Both are inherited.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     type: ClassVar[str] = ""
     subject_field: ClassVar[str | None] = None
+    tenant_field: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **_: Any) -> None:
         """Let the class's arguments pass; pydantic hands them on once the fields are known."""
         super().__init_subclass__()
 
     @classmethod
-    def __pydantic_init_subclass__(cls, *, type: str = "", subject: str | None = None, **kwargs: Any) -> None:  # noqa: A002 - CloudEvents calls it type
-        """Enter the class; `TypeError` for a name that is no event type or is taken, or a subject that is no field."""
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        type: str = "",  # noqa: A002 - CloudEvents calls it type
+        subject: str | None = None,
+        tenant: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Enter the class; `TypeError` for a name that is no event type or is taken, or for what is no field of it."""
         super().__pydantic_init_subclass__(**kwargs)
-        if subject is not None:
-            cls.subject_field = subject
-        if cls.subject_field is not None and cls.subject_field not in cls.model_fields:
-            raise TypeError(f"{cls.__name__} has no field {cls.subject_field}")
+        cls.subject_field = subject or cls.subject_field
+        cls.tenant_field = tenant or cls.tenant_field
+        for name in (cls.subject_field, cls.tenant_field):
+            if name is not None and name not in cls.model_fields:
+                raise TypeError(f"{cls.__name__} has no field {name}")
         cls.type = type
         if not type:
             return

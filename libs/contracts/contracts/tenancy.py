@@ -11,7 +11,7 @@ PLATFORM = UUID("00000000-0000-4000-8000-000000000001")
 """The reserved realm where the platform's operators sign in; it is registered like a government."""
 
 
-class GovernmentState(Event, subject="government_id"):
+class GovernmentState(Event, subject="government_id", tenant="government_id"):
     """A government as everyone may know it."""
 
     government_id: UUID

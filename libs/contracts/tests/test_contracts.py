@@ -56,9 +56,16 @@ def test_a_type_has_one_class() -> None:
         type("Again", (Event,), {"__module__": __name__}, type="voting.poll_opened.v1")
 
 
-def test_a_subject_is_a_field() -> None:
+@pytest.mark.parametrize("what", ["subject", "tenant"])
+def test_a_subject_and_a_tenant_are_fields(what: str) -> None:
     with pytest.raises(TypeError, match="no field poll_id"):
-        type("Lost", (Event,), {"__module__": __name__}, type="voting.poll_lost.v1", subject="poll_id")
+        type("Lost", (Event,), {"__module__": __name__}, type="voting.poll_lost.v1", **{what: "poll_id"})
+
+
+def test_what_tells_of_a_government_says_whose_it_is() -> None:
+    assert {name for name, kind in event_types().items() if "government_id" in kind.model_fields} == {
+        name for name, kind in event_types().items() if kind.tenant_field == "government_id"
+    }
 
 
 def test_times_without_a_zone_are_refused() -> None:

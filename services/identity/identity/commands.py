@@ -143,7 +143,7 @@ async def _government(held: Resources, text: str) -> UUID:
     """The id that a short name or an id stands for.
 
     Raises:
-        Refused: `no_such_government` for a name that tenancy has not told (yet).
+        Refused: `no_such_government` for a name that tenancy has not told (yet); `short_name_of_several`.
     """
     try:
         return UUID(text)

@@ -21,8 +21,17 @@ async def government_of(session: AsyncSession) -> Government | None:
 
 
 async def government_by_slug(session: AsyncSession, slug: str) -> Government | None:
-    """A government by its short name."""
-    return (await session.execute(select(Government).where(Government.slug == slug))).scalar_one_or_none()
+    """A government by its short name.
+
+    Raises:
+        Refused: 409 `short_name_of_several`, which is so for a while when tenancy gave one's name to another: their
+            events come in any order.
+    """
+    found = (await session.scalars(select(Government).where(Government.slug == slug).order_by(Government.id))).all()
+    if len(found) > 1:
+        ids = ", ".join(str(one.id) for one in found)
+        raise Refused("short_name_of_several", tenant=slug, name_one_by_its_id=ids)
+    return found[0] if found else None
 
 
 async def government_ids(session: AsyncSession) -> Sequence[UUID]:
@@ -75,6 +84,12 @@ async def roles_of(session: AsyncSession, person_id: UUID) -> list[str]:
     """The roles of a person, sorted."""
     query = select(RoleGrant.role).where(RoleGrant.person_id == person_id).order_by(RoleGrant.role)
     return list((await session.scalars(query)).all())
+
+
+async def count_signed_in(session: AsyncSession, person_ids: Sequence[UUID]) -> int:
+    """How many of these people have ever signed in: who was only invited may be nobody."""
+    query = select(func.count()).select_from(Person).where(Person.id.in_(person_ids), Person.level >= 1)
+    return (await session.execute(query)).scalar_one()
 
 
 def people_with_roles(*, email_prefix: str | None, role: str | None) -> Select[tuple[Person, list[str]]]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from chassis.auth import Actor, Person, require
+from chassis.auth import PLATFORM, Actor, Person, require
 from chassis.clock import Now
 from chassis.db import Session
 from chassis.idempotency import idempotent
@@ -12,7 +12,7 @@ from chassis.problems import problems
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from sqlalchemy import select
 
-from identity import models, queries
+from identity import models, queries, rules
 from identity.actions import codes, people, sessions
 from identity.actions.signing import PrivateKey, Signer
 from identity.rules import Role
@@ -32,7 +32,7 @@ from identity.schemas import (
 )
 
 router = APIRouter()
-Administrator = Annotated[Actor, Depends(require("administrator", "operator"))]
+TokenOfAdministrator = Annotated[Actor, Depends(require("administrator", "operator"))]
 KEYS_MAX_AGE = 300
 PREFIX = r"^[!-~]*$"
 
@@ -44,6 +44,16 @@ def _client(request: Request) -> str | None:
 
 
 Client = Annotated[str | None, Depends(_client)]
+
+
+async def _administrator(actor: TokenOfAdministrator, session: Session) -> Actor:
+    """A token tells the roles of up to 15 minutes ago; who gives roles and reads addresses must have them now."""
+    roles = await queries.roles_of(session, actor.person_id)
+    rules.check_rules(roles, platform=actor.tenant_id == PLATFORM)
+    return actor
+
+
+Administrator = Annotated[Actor, Depends(_administrator, scope="function")]
 
 
 async def _signer(request: Request) -> Signer:
@@ -173,7 +183,10 @@ async def put_role(person_id: UUID, role: Role, session: Session, actor: Adminis
     ),
 )
 async def delete_role(person_id: UUID, role: Role, session: Session, actor: Administrator, now: Now) -> None:
-    """Take a role from a person, but never the last administrator's. It takes effect within 15 minutes."""
+    """Take a role from a person, but never that of the last administrator who has signed in.
+
+    At identity it is gone at once, elsewhere with their next access token, within 15 minutes.
+    """
     await people.revoke(session, person_id, role, by=people.Grantor(actor.person_id), now=now)
 
 

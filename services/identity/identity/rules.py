@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
@@ -134,9 +134,19 @@ def ruling_role(*, platform: bool) -> Role:
     return "operator" if platform else "administrator"
 
 
-def check_not_last(role: str, holders: int, *, platform: bool) -> None:
-    """Refuse to take the last ruling role: nobody would be left who could give it back."""
-    if role == ruling_role(platform=platform) and holders <= 1:
+def check_rules(roles: Collection[str], *, platform: bool) -> None:
+    """Refuse somebody who does not, or no longer, give and take roles."""
+    ruling = ruling_role(platform=platform)
+    if ruling not in roles:
+        raise Refused("forbidden", status=403, missing=[{"need": "role", "any_of": [ruling]}])
+
+
+def check_not_last(role: str, left: int, *, platform: bool) -> None:
+    """Refuse to take the last ruling role: nobody would be left who could give it back.
+
+    `left` are the other holders who have signed in; an address that was invited may be nobody's.
+    """
+    if role == ruling_role(platform=platform) and left < 1:
         raise Refused("last_administrator", role=role)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
@@ -70,6 +70,16 @@ async def test_a_command_gives_a_role_at_a_government_by_name_or_id(world: Any, 
     wrong = await identity("grant", "--tenant", "nowhere", *role)
     assert wrong.code == 1
     assert "no_such_government" in wrong.err
+
+
+async def test_a_short_name_of_two_governments_is_refused_with_their_ids(world: Any, identity: Identity) -> None:
+    another = uuid4()
+    await world.tell_of_government(another, "leuven")
+    role = ("--email", "an@example.com", "--role", "administrator")
+    refused = await identity("grant", "--tenant", "leuven", *role)
+    assert refused.code == 1
+    assert all(told in refused.err for told in ("short_name_of_several", str(another), str(world.tenant)))
+    assert (await identity("grant", "--tenant", str(another), *role)).code == 0
 
 
 async def test_a_command_makes_people_with_tokens_and_again_the_same(

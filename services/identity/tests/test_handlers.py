@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from chassis.clock import utc_now
 from chassis.due import Due
-from chassis.events import Received
-from chassis.handlers import Handlers
+from chassis.events import Received, Undecodable, encode
+from chassis.handlers import Handlers, cannot_heal, process
 from contracts.tenancy import GovernmentChanged
 from identity.handlers import on
 from identity.models import Government, RefreshToken, SignInCode, SignInSession
@@ -38,6 +39,16 @@ async def test_what_tenancy_tells_last_counts_whatever_the_order_of_arrival(worl
     for sequence, name in ((3, "third"), (2, "second"), (3, "third again"), (5, "fifth"), (4, "fourth")):
         await deliver(world, changed(world.tenant, name), sequence)
     assert await name_of(world) == "fifth"
+
+
+async def test_no_government_is_told_of_in_the_name_of_another(world: Any) -> None:
+    another = uuid4()
+    body = encode(changed(another, "Leuven"), event_id=uuid4(), tenant=world.tenant, sequence=9, time=utc_now())
+    with pytest.raises(Undecodable) as refused:
+        await process(body, consumer="identity", handlers=on, sessions=world.held.sessions, now=utc_now())
+    assert cannot_heal(refused.value)
+    async with world.session() as session:
+        assert (await session.scalars(select(Government.id))).all() == [world.tenant]
 
 
 async def test_one_code_is_mailed_once_also_when_its_timer_goes_off_again(world: Any) -> None:

@@ -142,11 +142,19 @@ def test_operators_belong_to_the_platform_and_all_other_roles_to_governments() -
 
 
 def test_the_last_who_can_give_roles_stays() -> None:
-    rules.check_not_last("administrator", 2, platform=False)
-    rules.check_not_last("moderator", 1, platform=False)
+    rules.check_not_last("administrator", 1, platform=False)
+    rules.check_not_last("moderator", 0, platform=False)
     for role, platform in (("administrator", False), ("operator", True)):
         with pytest.raises(Refused, match="last_administrator"):
-            rules.check_not_last(role, 1, platform=platform)
+            rules.check_not_last(role, 0, platform=platform)
+
+
+def test_only_the_ruling_role_of_the_own_realm_rules() -> None:
+    rules.check_rules(["administrator", "moderator"], platform=False)
+    rules.check_rules(["operator"], platform=True)
+    for roles, platform in (([], False), (["operator"], False), (["administrator"], True)):
+        with pytest.raises(Refused, match="forbidden"):
+            rules.check_rules(roles, platform=platform)
 
 
 class Key:

@@ -9,7 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from chassis.clock import utc_now, uuid7
 from chassis.db import tenant_session
-from chassis.events import encode
+from chassis.events import Undecodable, encode
 from chassis.handlers import process
 from chassis.testing import serving
 from contracts.tenancy import GovernmentRegistered
@@ -95,9 +95,9 @@ class World:
             body, consumer="notifications", handlers=on, sessions=self.resources.sessions, now=utc_now()
         )
 
-    async def leuven(self, colour="#7a1f3d", sequence=1, name="Leuven"):
+    async def leuven(self, colour="#7a1f3d", sequence=1, name="Leuven", government_id=None):
         state = GovernmentRegistered(
-            government_id=self.client.tenant,
+            government_id=government_id or self.client.tenant,
             kind="municipality",
             slug="leuven",
             names={"nl": name},
@@ -128,6 +128,13 @@ class World:
     async def states(self):
         async with tenant_session(self.resources.sessions, self.client.tenant) as session:
             return [tuple(row) for row in await session.execute(text(STATES))]
+
+
+async def test_no_government_is_told_of_in_the_name_of_another(world):
+    with pytest.raises(Undecodable, match="government_id"):
+        await world.leuven(government_id=uuid7())
+    async with tenant_session(world.resources.sessions, world.client.tenant) as session:
+        assert (await session.execute(text("select count(*) from governments"))).scalar_one() == 0
 
 
 async def test_who_asked_gets_one_mail_when_a_poll_opens_in_their_language(world, postbox):

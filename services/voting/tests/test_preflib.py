@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from voting.rules.ballots import Ballot
-from voting.rules.preflib import Kind, PrefLibError, parse
+from voting.rules.preflib import MOST_COMPARED, Kind, PrefLibError, parse
 from voting.rules.terms import Rule
 
 TOI = """\
@@ -95,6 +95,9 @@ def test_windows_line_ends_a_byte_order_mark_and_blank_lines_at_the_end_are_fine
         ("ALTERNATIVES: 3", "ALTERNATIVES:", 4, "NUMBER ALTERNATIVES is not a number: empty"),
         ("# NUMBER VOTERS: 6\n", "", None, "the header has no NUMBER VOTERS"),
         ("NAME 3: Bread", "NAME 4: Bread", 9, "no ALTERNATIVE NAME 3, but a 4"),
+        ("NAME 3: Bread", "NAME 04: Bread", 4, "NUMBER ALTERNATIVES is 3, but 2 have a name"),
+        ("# TITLE: Lunch, the second", "#  : Lunch", 2, "a header line reads `# KEY: value`"),
+        ("3: 1,2,3", f"3: {'x' * 61}", 10, f"not the number of an alternative: {'x' * 60}…"),
         ("NAME 3: Bread", "NAME 3: Soup: hot", 9, "alternative 1 has the same name: Soup: hot"),
         ("NAME 3: Bread", "NAME 3:", 9, "ALTERNATIVE NAME 3 is empty"),
         ("NAME 3: Bread", "NAME 2: Bread", 9, "ALTERNATIVE NAME 2 stands already on line 8"),
@@ -107,6 +110,60 @@ def test_what_is_wrong_is_said_with_its_line(old: str, new: str, line: int | Non
     with pytest.raises(PrefLibError) as error:
         parse(TOI.replace(old, new, 1).encode(), "1.toi")
     assert (error.value.line, error.value.reason) == (line, reason)
+
+
+MANY = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        ("# TITLE: Lunch, the second", f"#{' ' * MANY}Lunch", 2, "a header line reads `# KEY: value`"),
+        ("# TITLE: Lunch, the second", f"# TITLE{' ' * MANY}of lunch", 2, "a header line reads `# KEY: value`"),
+        ("3: 1,2,3", f"3: 1{' ' * MANY}2", 10, "not the number of an alternative: 1" + " " * 59 + "…"),
+        ("3: 1,2,3", f"3: 1{' ' * MANY},4", 10, "no alternative has the number 4"),
+        ("3: 1,2,3", f"3{' ' * MANY}x: 1", 10, "not a number of voters (1 or more): 3" + " " * 59 + "…"),
+        ("3: 1,2,3", "3: " + "{" * MANY, 10, "not an order: " + "{" * 60 + "…"),
+        ("3: 1,2,3", "3: " + "1," * MANY + "1", 10, "alternative 1 stands twice in one order"),
+        (
+            "DATA TYPE: toi",
+            "DATA TYPE: " + "x" * MANY,
+            3,
+            f"DATA TYPE is {'x' * 60}…, but the file's name ends in .toi",
+        ),
+    ],
+    ids=["spaces", "spaces in a key", "spaces in an order", "spaces at a comma", "spaces in a count", "{", "1", "x"],
+)
+def test_a_line_of_a_million_characters_is_read_once_and_its_fault_is_said_in_few(
+    old: str, new: str, line: int, reason: str
+) -> None:
+    with pytest.raises(PrefLibError) as error:
+        parse(TOI.replace(old, new, 1).encode(), "1.toi")
+    assert (error.value.line, error.value.reason) == (line, reason)
+
+
+def test_spaces_around_the_marks_of_an_order_mean_nothing_however_many() -> None:
+    spaces = " " * MANY
+    content = TOI.replace("2: {3, 1} , 2", f"2{spaces}:{spaces}{{{spaces}3{spaces},{spaces}1}}{spaces},2")
+    assert parse(content.encode(), "1.toi") == parse(TOI.encode(), "1.toi")
+
+
+def wide(alternatives: int) -> bytes:
+    """An election in which one voter ranks so many alternatives."""
+    head = f"# DATA TYPE: soc\n# NUMBER ALTERNATIVES: {alternatives}\n# NUMBER VOTERS: 1\n# NUMBER UNIQUE ORDERS: 1\n"
+    numbers = range(1, alternatives + 1)
+    names = "".join(f"# ALTERNATIVE NAME {number}: a{number}\n" for number in numbers)
+    return f"{head}{names}1: {','.join(map(str, numbers))}\n".encode()
+
+
+def test_more_alternatives_than_can_be_compared_are_refused_by_schulze_alone() -> None:
+    assert parse(wide(MOST_COMPARED), "1.soc").ballots(Rule.SCHULZE)
+    wider = parse(wide(MOST_COMPARED + 1), "1.soc")
+    assert wider.ballots(Rule.IRV) == wider.ballots(Rule.SINGLE) == wider.orders
+    with pytest.raises(PrefLibError) as error:
+        wider.ballots(Rule.SCHULZE)
+    said = "1001 alternatives; the rule schulze compares each with each, and at most 1000"
+    assert (error.value.line, error.value.reason) == (2, said)
 
 
 @pytest.mark.parametrize(

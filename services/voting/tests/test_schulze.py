@@ -56,6 +56,14 @@ def test_matrix_and_paths_are_those_of_the_definition(cast: tuple[int, list[Leve
     }
 
 
+def test_hundreds_of_options_are_compared_each_with_each() -> None:
+    options, dice = range(1, 601), Random(7)
+    orders = [dice.sample(options, len(options)) for _ in range(3)]
+    result = tally("schulze", Counter(tuple((option,) for option in order) for order in orders), options)
+    assert sorted(option for group in result.ranking for option in group) == list(options)
+    assert len(result.ranking) > 1
+
+
 @given(ballots_by_level())
 def test_the_ranking_never_contradicts_the_paths_and_the_winners_are_unbeaten(cast: tuple[int, list[Levels]]) -> None:
     options, ballots = cast

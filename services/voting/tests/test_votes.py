@@ -1,5 +1,6 @@
 """One's own vote: cast, changed, withdrawn, read; and what is refused."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -33,6 +34,22 @@ async def test_a_vote_can_be_changed_and_withdrawn_until_the_poll_closes(town: A
     for late in (await town.vote(poll_id, 1, voter=voter), await own(voter, poll_id, "DELETE")):
         assert (late.status, late.json["code"]) == (409, "poll_not_open")
     assert (await own(voter, poll_id)).json["choices"] == [3]
+
+
+async def test_a_vote_that_is_withdrawn_twice_at_once_is_withdrawn(town: Any) -> None:
+    poll_id, voter = await town.announced(), town.voter()
+    await town.vote(poll_id, 1, voter=voter)
+    waiting = (
+        "select count(distinct pid) from pg_locks join pg_stat_activity using (pid)"
+        " where not granted and datname = current_database()"
+    )
+    async with asyncio.timeout(20), town.owner.transaction():
+        await town.owner.execute("select from votes for update")
+        both = asyncio.gather(*(own(voter, poll_id, "DELETE") for _ in range(2)))
+        while await town.owner.fetchval(waiting) < 2:
+            pass
+    assert [answer.status for answer in await both] == [204, 204]
+    assert (await own(voter, poll_id)).json["voted"] is False
 
 
 async def test_a_vote_that_somebody_traces_is_cast_like_any_other(town: Any) -> None:

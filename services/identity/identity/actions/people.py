@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from identity import rules
 from identity.actions.audit import record
 from identity.models import Person, RoleGrant
-from identity.queries import government_of, link_to, name_of, person, person_by_email, roles_of
+from identity.queries import count_signed_in, government_of, link_to, name_of, person, person_by_email, roles_of
 from identity.settings import settings_of
 from identity.texts import invitation_letter
 
@@ -47,7 +47,11 @@ async def invite(
     """Give an official an account with roles, and mail them if it is new; whether it is.
 
     Somebody who has an account already keeps it and gets the roles.
+
+    Raises:
+        Refused: 403 `forbidden`; 409 `role_not_of_this_realm`.
     """
+    await _check_still_rules(session, by)
     for role in roles:
         rules.check_role(role, platform=_is_platform(session))
     new = insert(Person).values(
@@ -77,8 +81,9 @@ async def grant(session: AsyncSession, person_id: UUID, role: str, *, by: Granto
     """Give a person a role, from their next access token on. Asking twice changes nothing.
 
     Raises:
-        Refused: 404 `not_found`; 409 `role_not_of_this_realm`.
+        Refused: 403 `forbidden`; 404 `not_found`; 409 `role_not_of_this_realm`.
     """
+    await _check_still_rules(session, by)
     rules.check_role(role, platform=_is_platform(session))
     await person(session, person_id)
     if await _give(session, person_id, role, by=by, now=now):
@@ -96,19 +101,33 @@ async def revoke(session: AsyncSession, person_id: UUID, role: str, *, by: Grant
     """Take a role from a person, from their next access token on. Asking twice changes nothing.
 
     Raises:
-        Refused: 404 `not_found`; 409 `last_administrator`, `role_not_of_this_realm`.
+        Refused: 403 `forbidden`; 404 `not_found`; 409 `last_administrator`, `role_not_of_this_realm`.
     """
     platform = _is_platform(session)
     rules.check_role(role, platform=platform)
-    await person(session, person_id)
-    # Locked in one order: of two administrators who remove each other at once, the second sees that it is the last.
+    # Locked in one order and before the actor's own: of two administrators who remove each other at once, the second
+    # waits here and then sees that it is none any more.
     same_role = select(RoleGrant.person_id).where(RoleGrant.role == role).order_by(RoleGrant.person_id)
     holders = (await session.scalars(same_role.with_for_update())).all()
+    await _check_still_rules(session, by)
+    await person(session, person_id)
     if person_id not in holders:
         return
-    rules.check_not_last(role, len(holders), platform=platform)
+    others = [holder for holder in holders if holder != person_id]
+    rules.check_not_last(role, await count_signed_in(session, others), platform=platform)
     await session.execute(delete(RoleGrant).where(RoleGrant.person_id == person_id, RoleGrant.role == role))
     await record(session, "role_revoked", now=now, actor=by.person_id, subject=person_id, role=role)
+
+
+async def _check_still_rules(session: AsyncSession, by: Grantor) -> None:
+    """Refuse a person whose ruling role was taken, although their token still tells it; until the commit it stays."""
+    if by.person_id is None:
+        return
+    platform = _is_platform(session)
+    ruling = rules.ruling_role(platform=platform)
+    # Only the ruling role's row: revoke locks the rows of another role first, and two orders would be a deadlock.
+    held = select(RoleGrant.role).where(RoleGrant.person_id == by.person_id, RoleGrant.role == ruling)
+    rules.check_rules((await session.scalars(held.with_for_update(read=True))).all(), platform=platform)
 
 
 async def mail_invitation(person_id: UUID, session: AsyncSession, now: datetime) -> None:

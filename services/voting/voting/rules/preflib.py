@@ -45,10 +45,15 @@ DESCRIPTIONS: Final = {
 RULES: Final = dict.fromkeys(Kind, (Rule.SINGLE, Rule.IRV, Rule.SCHULZE)) | {Kind.CAT: (Rule.APPROVAL,)}
 """The rules that can count a kind of file."""
 
-METADATA: Final = re.compile(r"#\s*([^:]+?)\s*:\s*(.*)")
-NAME: Final = re.compile(r"(ALTERNATIVE|CATEGORY) NAME ([0-9]{1,9})")
-PREFERENCE: Final = re.compile(r"([^:]*):(.*)")
+# A file may be hostile: no expression here tries a character twice, and whatever else a line goes through is linear.
+NAME: Final = re.compile(r"(ALTERNATIVE|CATEGORY) NAME ([1-9][0-9]{0,8})")
 GROUP: Final = re.compile(r"\{([^{}]*)\}|([^{},]+)")
+SHOWN: Final = 60  # characters of what is wrong
+MOST_COMPARED: Final = 1000
+"""So many alternatives Schulze's method compares, each with each: a file of some hundred kilobytes can name enough of
+them to fill any memory. Elections of people have tens of candidates, and the sushi of PrefLib's survey are 100; what
+has thousands of alternatives are charts and search results.
+"""
 
 
 class PrefLibError(ValueError):
@@ -73,16 +78,20 @@ class Election:
     categories: tuple[str, ...]
     orders: Counter[Ballot]
     kind_line: int | None = None
+    alternatives_line: int | None = None
 
     def ballots(self, rule: Rule) -> Counter[Ballot]:
         """The ballots as a rule reads them: of categories, the first one approves.
 
-        PrefLibError: the rule cannot count this kind of file.
+        PrefLibError: the rule cannot count this kind of file, or so many alternatives.
         """
         if rule not in RULES[self.kind]:
             fits = " or ".join(f".{kind}" for kind in Kind if rule in RULES[kind])
             reason = f"the rule {rule} cannot count {DESCRIPTIONS[self.kind]} (.{self.kind})"
             raise PrefLibError(f"{reason}; it needs {fits}" if fits else reason, self.kind_line)
+        if rule is Rule.SCHULZE and len(self.names) > MOST_COMPARED:
+            reason = f"the rule {rule} compares each with each, and at most {MOST_COMPARED}"
+            raise PrefLibError(f"{len(self.names)} alternatives; {reason}", self.alternatives_line)
         if self.kind is not Kind.CAT:
             return self.orders
         approvals: Counter[Ballot] = Counter()
@@ -128,18 +137,18 @@ class _Header:
     def of(cls, lines: list[tuple[int, str]], kind: Kind) -> "_Header":
         header = cls(kind)
         for number, line in lines:
-            match = METADATA.fullmatch(line)
-            if not match:
+            key, colon, value = (part.strip() for part in line.removeprefix("#").partition(":"))
+            if not key or not colon:
                 raise PrefLibError("a header line reads `# KEY: value`", number)
-            key, value = match[1].upper(), match[2]
+            key = key.upper()
             if key in header.values:
-                raise PrefLibError(f"{key} stands already on line {header.values[key][0]}", number)
+                raise PrefLibError(f"{_shown(key)} stands already on line {header.values[key][0]}", number)
             header.values[key] = number, value
         if not header.values:
             raise PrefLibError("no header: a PrefLib file begins with lines like `# TITLE: …`", 1)
         if (stated := header.text("DATA TYPE", kind)).lower() != kind:
             raise PrefLibError(
-                f"DATA TYPE is {stated or 'empty'}, but the file's name ends in .{kind}", header.line("DATA TYPE")
+                f"DATA TYPE is {_shown(stated)}, but the file's name ends in .{kind}", header.line("DATA TYPE")
             )
         return header
 
@@ -158,7 +167,7 @@ class _Header:
         line, value = self.values[key]
         number = _number(value)
         if number is None:
-            raise PrefLibError(f"{key} is not a number: {value or 'empty'}", line)
+            raise PrefLibError(f"{key} is not a number: {_shown(value)}", line)
         return line, number
 
     def names(self, what: str) -> dict[int, str]:
@@ -172,7 +181,7 @@ class _Header:
             if not name:
                 raise PrefLibError(f"{key} is empty", line)
             if name in seen:
-                raise PrefLibError(f"{what.lower()} {seen[name]} has the same name: {name}", line)
+                raise PrefLibError(f"{what.lower()} {seen[name]} has the same name: {_shown(name)}", line)
             seen[name] = named_number = int(match[2])
             named[named_number] = name
         return dict(sorted(named.items()))
@@ -202,7 +211,13 @@ class _Header:
         orders = _orders(lines, self.kind, alternatives=len(names), categories=len(categories))
         self._check_counts(orders)
         return Election(
-            self.kind, self.text("TITLE"), names, tuple(categories.values()), orders, self.line("DATA TYPE")
+            self.kind,
+            self.text("TITLE"),
+            names,
+            tuple(categories.values()),
+            orders,
+            self.line("DATA TYPE"),
+            self.line("NUMBER ALTERNATIVES"),
         )
 
     def _check_counts(self, orders: Counter[Ballot]) -> None:
@@ -233,19 +248,21 @@ def _preference(line: str, kind: Kind) -> tuple[int, Ballot]:
     """One line: `13: 1,{2,3}`."""
     if line.startswith("#"):
         raise ValueError("a header line among the orders")
-    match = PREFERENCE.fullmatch(line)
-    if not match:
+    voters, colon, written = (part.strip() for part in line.partition(":"))
+    if not colon:
         raise ValueError("not `count: order`")
-    count = _number(match[1].strip())
+    count = _number(voters)
     if not count:
-        raise ValueError(f"not a number of voters (1 or more): {match[1].strip() or 'empty'}")
-    text = re.sub(r"\s*([,{}])\s*", r"\1", match[2].strip())
+        raise ValueError(f"not a number of voters (1 or more): {_shown(voters)}")
+    text = written
+    for mark in ",{}":
+        text = mark.join(part.strip() for part in text.split(mark))
     order: list[tuple[int, ...]] = []
     position = 0
     while True:
         group = GROUP.match(text, position)
         if not group:
-            raise ValueError(f"not an order: {match[2].strip() or 'empty'}")
+            raise ValueError(f"not an order: {_shown(written)}")
         braced, alone = group.groups()
         if braced is not None and not kind.ties and kind is not Kind.CAT:
             raise ValueError(f"a tie, in a file of {DESCRIPTIONS[kind]} (.{kind})")
@@ -255,7 +272,7 @@ def _preference(line: str, kind: Kind) -> tuple[int, Ballot]:
         if position == len(text):
             return count, tuple(order)
         if text[position] != ",":
-            raise ValueError(f"not an order: {match[2].strip()}")
+            raise ValueError(f"not an order: {_shown(written)}")
         position += 1
 
 
@@ -265,7 +282,7 @@ def _check_order(order: Ballot, kind: Kind, *, alternatives: int, categories: in
         if not 1 <= alternative <= alternatives:
             raise ValueError(f"no alternative has the number {alternative}")
     if len(set(named)) < len(named):
-        twice = min(alternative for alternative in named if named.count(alternative) > 1)
+        twice = min(alternative for alternative, times in Counter(named).items() if times > 1)
         raise ValueError(f"alternative {twice} stands twice in one order")
     if kind is Kind.CAT:
         if len(order) != categories:
@@ -279,8 +296,13 @@ def _check_order(order: Ballot, kind: Kind, *, alternatives: int, categories: in
 def _alternative(text: str) -> int:
     number = _number(text)
     if number is None:
-        raise ValueError(f"not the number of an alternative: {text or 'empty'}")
+        raise ValueError(f"not the number of an alternative: {_shown(text)}")
     return number
+
+
+def _shown(text: str) -> str:
+    """What stands in a file, no longer than a message can be."""
+    return f"{text[:SHOWN]}…" if len(text) > SHOWN else text or "empty"
 
 
 def _number(text: str) -> int | None:

@@ -5,6 +5,7 @@ election method", Social Choice and Welfare 36 (2011), 267-303.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from voting.rules.profile import Profile
 from voting.rules.result import Fact, Matrix, Ranking, Result
@@ -56,20 +57,43 @@ def count_pairs(profile: Profile) -> dict[int, dict[int, int]]:
 
 
 def strongest_paths(pairwise: Matrix) -> dict[int, dict[int, int]]:
-    """The strength of the strongest path from each option to each other (Floyd-Warshall); 0 where there is none."""
-    paths = {
-        one: {other: ahead if ahead > pairwise[other][one] else 0 for other, ahead in row.items()}
-        for one, row in pairwise.items()
-    }
-    for through, onward in paths.items():
-        for start, row in paths.items():
-            if start == through or not row[through]:
-                continue
-            reach = row[through]
-            for end, rest in onward.items():
-                if end != start and (strength := min(reach, rest)) > row[end]:
-                    row[end] = strength
+    """The strength of the strongest path from each option to each other; 0 where there is none.
+
+    The links come one by one, strongest first: the one that first lets an option reach another is the weakest of their
+    strongest path. Sets of options are the bits of integers, and each two options are looked at once, so that hundreds
+    of options take seconds; the loops of Floyd and Warshall look at each three.
+    """
+    options = tuple(pairwise)
+    bit_of = {option: 1 << place for place, option in enumerate(options)}
+    paths = {one: dict.fromkeys(row, 0) for one, row in pairwise.items()}
+    reached, reaching = dict(bit_of), dict(bit_of)  # whom each option reaches, and who reaches it
+    for strength, one, other in _links(pairwise):
+        for start in _members(reaching[one] & ~reaching[other], options):
+            for end in _members(reached[other] & ~reached[start], options):
+                paths[start][end] = strength
+                reaching[end] |= bit_of[start]
+            reached[start] |= reached[other]
     return paths
+
+
+def _links(pairwise: Matrix) -> list[tuple[int, int, int]]:
+    """(strength, from, to) of all links, strongest first."""
+    return sorted(
+        (
+            (ahead, one, other)
+            for one, row in pairwise.items()
+            for other, ahead in row.items()
+            if ahead > pairwise[other][one]
+        ),
+        reverse=True,
+    )
+
+
+def _members(bits: int, options: Sequence[int]) -> Iterator[int]:
+    while bits:
+        lowest = bits & -bits
+        yield options[lowest.bit_length() - 1]
+        bits ^= lowest
 
 
 def _layers(paths: Matrix) -> Ranking:
@@ -77,14 +101,16 @@ def _layers(paths: Matrix) -> Ranking:
 
     "Beats" is transitive (Schulze, section 4.1), so that there is always somebody whom nobody beats.
     """
+    beats = {one: [other for other, path in row.items() if path > paths[other][one]] for one, row in paths.items()}
+    beaten = Counter(loser for losers in beats.values() for loser in losers)  # by how many of those that are left
     left = sorted(paths)
     ranking = []
     while left:
-        best = tuple(
-            one for one in left if all(one == other or paths[one][other] >= paths[other][one] for other in left)
-        )
+        best = tuple(one for one in left if not beaten[one])
+        left = [one for one in left if beaten[one]]
         ranking.append(best)
-        left = [one for one in left if one not in best]
+        for one in best:
+            beaten.subtract(beats[one])
     return tuple(ranking)
 
 
