@@ -142,6 +142,12 @@ class Front:
         """Fill in the government and the client's address."""
         raise NotImplementedError
 
+    def _nobodys(self) -> Refused:
+        """404 is final, so only who has seen the table says it."""
+        if not self._governments.known:
+            return Refused("service_unavailable", status=503, service="tenancy")
+        return Refused("no_such_government", status=404)
+
     async def _authenticate(self, exchange: Exchange, route: Route) -> None:
         header = exchange.head.authorization
         token = bearer(header.decode("latin-1")) if header is not None else None
@@ -197,7 +203,7 @@ class PublicFront(Front):
             raise Refused("no_host", status=400)
         government = self._governments.of_host(host) or await self._governments.look_for(host)
         if government is None:
-            raise Refused("no_such_government", status=404)
+            raise self._nobodys()
         exchange.government = government
         exchange.client = self._client(exchange.scope)
 
@@ -224,7 +230,7 @@ class InternalFront(Front):
         tenant = said.get(b"x-inspraak-tenant", b"")
         government = self._governments.of_id(tenant) or await self._governments.look_for_id(tenant)
         if government is None:
-            raise Refused("no_such_government", status=404)
+            raise self._nobodys()
         exchange.government = government
         exchange.client = said.get(b"x-inspraak-client", b"")
 
