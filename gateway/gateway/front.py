@@ -109,6 +109,8 @@ class Front:
 
     async def _handle(self, exchange: Exchange) -> None:
         head = exchange.head = Head(exchange.scope["headers"])
+        if head.chunked and exchange.scope["http_version"] != "1.1":
+            raise Refused("bad_transfer_encoding", status=400)  # RFC 9112 §6.1: its framing is faulty
         exchange.unread = head.chunked or bool(head.length)
         await self._identify(exchange)
         route = exchange.route = self._table.find(exchange.scope["path"], exchange.method)

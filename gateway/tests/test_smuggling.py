@@ -37,6 +37,12 @@ async def test_a_request_of_two_readings_reaches_nobody(world: Any, headers: byt
     assert not [got for got in world.peers["identity"].got if "sign-in" in got.path]
 
 
+async def test_chunks_are_not_of_http_1_0(world: Any) -> None:
+    request = b"POST /nl/ HTTP/1.0\r\nhost: leuven.localhost\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    assert (await world.raw(request)).startswith(b"HTTP/1.1 400 ")
+    assert not world.peers["web"].got
+
+
 async def test_what_comes_after_a_body_signs_nobody_in(world: Any) -> None:
     head = f"PUT {VOTE} HTTP/1.1\r\nhost: leuven.localhost\r\ntransfer-encoding: chunked\r\n\r\n"
     trailer = f"authorization: {world.bearer()['authorization']}\r\n"
