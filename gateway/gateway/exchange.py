@@ -11,14 +11,13 @@ from chassis.refusals import Refused
 
 from gateway.governments import Government
 from gateway.headers import Head, Headers, lines, returned
-from gateway.routes import Route
+from gateway.routes import HELD, Route
 from gateway.upstream import Answer, Broken, Message
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-HELD = 65536  # a body up to this size is read before a service is asked, so that slow clients hold no place there
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})  # RFC 9110 §9.2.2
@@ -146,7 +145,7 @@ class Exchange:
             raise self._too_large()
         received = await self._piece()
         message.body = received["body"]
-        while received["more_body"] and len(message.body) < HELD:
+        while received["more_body"] and len(message.body) <= HELD:
             received = await self._piece()
             message.body += received["body"]
             self._check_size(len(message.body))

@@ -109,6 +109,8 @@ class Front:
 
     async def _handle(self, exchange: Exchange) -> None:
         head = exchange.head = Head(exchange.scope["headers"])
+        if head.chunked and exchange.scope["http_version"] != "1.1":
+            raise Refused("bad_transfer_encoding", status=400)  # RFC 9112 §6.1: its framing is faulty
         exchange.unread = head.chunked or bool(head.length)
         await self._identify(exchange)
         route = exchange.route = self._table.find(exchange.scope["path"], exchange.method)
@@ -141,6 +143,12 @@ class Front:
     async def _identify(self, exchange: Exchange) -> None:
         """Fill in the government and the client's address."""
         raise NotImplementedError
+
+    def _nobodys(self) -> Refused:
+        """404 is final, so only who has seen the table says it."""
+        if not self._governments.known:
+            return Refused("service_unavailable", status=503, service="tenancy")
+        return Refused("no_such_government", status=404)
 
     async def _authenticate(self, exchange: Exchange, route: Route) -> None:
         header = exchange.head.authorization
@@ -197,7 +205,7 @@ class PublicFront(Front):
             raise Refused("no_host", status=400)
         government = self._governments.of_host(host) or await self._governments.look_for(host)
         if government is None:
-            raise Refused("no_such_government", status=404)
+            raise self._nobodys()
         exchange.government = government
         exchange.client = self._client(exchange.scope)
 
@@ -224,7 +232,7 @@ class InternalFront(Front):
         tenant = said.get(b"x-inspraak-tenant", b"")
         government = self._governments.of_id(tenant) or await self._governments.look_for_id(tenant)
         if government is None:
-            raise Refused("no_such_government", status=404)
+            raise self._nobodys()
         exchange.government = government
         exchange.client = said.get(b"x-inspraak-client", b"")
 

@@ -26,7 +26,7 @@ HEADERS: Headers = [
 ]
 LANGUAGES = ("nl", "fr", "de", "en")
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-KINDS = {404: "nowhere", 429: "busy", 503: "busy", 502: "unknown", 504: "unknown", 500: "unknown"}
+KINDS = {404: "nowhere", 413: "large", 429: "busy", 503: "busy", 502: "unknown", 504: "unknown", 500: "unknown"}
 
 
 def wanted(path: str, headers: Headers) -> bool:

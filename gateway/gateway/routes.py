@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 METHODS: tuple[Method, ...] = get_args(Method)
 CLASSES = ("votes", "login", "writes", "reads")  # most important first; probes stand outside all queues
+HELD = 65536  # a body up to this size is read before a service is asked, so that slow clients hold no place there
 TABLE = Path(__file__).with_name("routes.toml")
 
 Class = Literal["votes", "login", "writes", "reads"]
@@ -93,6 +94,13 @@ class _File(_Strict):
                     raise ValueError(f"{route.prefix}: no limit {route.limit}")
                 if route.auth == "anonymous" and self.limits[route.limit].by == "account":
                     raise ValueError(f"{route.prefix}: nobody's account is known here")
+        return self
+
+    @model_validator(mode="after")
+    def _strangers_hold_no_place(self) -> "_File":
+        for route in self.routes:
+            if route.auth != "required" and route.body_cap > HELD:
+                raise ValueError(f"{route.prefix}: anybody could hold a place with a body over {HELD}, sent slowly")
         return self
 
 

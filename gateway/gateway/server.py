@@ -19,6 +19,8 @@ KEPT_OPEN = 75  # seconds a silent connection stays
 BACKLOG = 2048
 TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+AROUND_A_VALUE = len(b": \r\n")
 logger = logging.getLogger("gateway.server")
 
 
@@ -63,7 +65,7 @@ class Gathered:
 
 
 class Bounded(HttpToolsProtocol):
-    """uvicorn's HTTP protocol for clients who may be anybody: bounds on headers and on the number of connections."""
+    """uvicorn's HTTP protocol for clients who may be anybody: bounds on all that is no body, and on connections."""
 
     most_connections = 8192
 
@@ -71,35 +73,82 @@ class Bounded(HttpToolsProtocol):
         """Take a connection, or say at once that there are too many."""
         gathered = Gathered(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", gathered))  # it has all of one that uvicorn uses
-        self.head_size = 0
+        self.framing = 0  # bytes of heads, and around and after chunks, since the read with the last byte of a body
+        self.in_head = True
+        self.refusal = BAD_REQUEST
         self.head_since: float | None = None
         if len(self.connections) > self.most_connections:
             self.transport.write(TOO_MANY)
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes while headers are read."""
-        self.head_size += len(data)
+        """Read on, but not without end in what is no body."""
+        self.framing += len(data)
         super().data_received(data)
-        if self.head_size > LONGEST_HEAD and not self.transport.is_closing():
-            self.transport.write(HEAD_TOO_LARGE)
-            self.transport.close()
+        if self.framing > LONGEST_HEAD and not self.transport.is_closing():
+            self._refuse(HEAD_TOO_LARGE if self.in_head else BAD_REQUEST)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self.in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. One after the body is no header (RFC 9110 §6.5.1), and nothing here has a use for it."""
+        if not self.in_head:
+            raise ValueError("a trailer")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is whole; bodies have bounds of their own."""
-        self.head_size = -(1 << 62)
+        """The head is whole, and may have come in one piece; bodies have bounds of their own."""
+        size = len(self.url) + sum(len(name) + len(value) + AROUND_A_VALUE for name, value in self.headers)
+        if size > LONGEST_HEAD:
+            self.refusal = HEAD_TOO_LARGE
+            raise ValueError("a head that is too large")
         super().on_headers_complete()
+        self.framing = 0
+        self.in_head = False
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self.framing = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The next bytes are a head again."""
         super().on_message_complete()
-        self.head_size = 0
+        self.framing = 0
+        self.in_head = True
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words
+        """What came cannot be read, or one of the above would not read it."""
+        self._refuse(self.refusal)
+
+    def _refuse(self, refusal: bytes) -> None:
+        """Say no and close, without mixing it with another answer that is on its way."""
+        cycle = self.cycle
+        if not self.in_head:
+            if not cycle.response_started and not self.pipeline:
+                self.transport.write(refusal)
+            cycle.disconnected = True
+            cycle.message_event.set()
+        elif self.answered:
+            self.transport.write(refusal)
+        else:  # requests before this one are still to be answered
+            cycle.keep_alive = False
+            self.flow.pause_reading()
+            return
+        self.transport.close()
+
+    @property
+    def answered(self) -> bool:
+        """Whether every request that was read is answered."""
+        return self.cycle is None or self.cycle.response_complete
 
     @property
     def idle(self) -> bool:
         """Whether it waits for the end of a head, and not merely for another request (that has a timer already)."""
-        answered = self.cycle is None or self.cycle.response_complete
-        return answered and self.timeout_keep_alive_task is None
+        return self.answered and self.timeout_keep_alive_task is None
 
 
 class Server(uvicorn.Server):

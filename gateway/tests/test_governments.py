@@ -67,6 +67,19 @@ async def test_without_any_table_the_process_is_not_ready(start: Any, nobody: st
     assert (await world.ask("GET", "/livez")).status == 200
 
 
+async def test_without_any_table_nobody_is_told_that_a_government_does_not_exist(start: Any, nobody: str) -> None:
+    world = await start(urls={"tenancy": nobody}, known=False)
+    for answer in (await world.ask("GET", "/nl/"), await world.ask_within("GET", "/api/v1/polls")):
+        assert (answer.status, answer.code) == (503, "service_unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_with_a_table_that_is_empty_every_host_is_nobodys(start: Any, world: Any) -> None:
+    world.tenancy.governments.clear()
+    empty = await start()
+    assert (await empty.ask("GET", "/nl/")).status == 404
+
+
 @pytest.mark.parametrize(
     ("sent", "host"),
     [

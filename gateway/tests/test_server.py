@@ -12,13 +12,48 @@ from typing import Any
 
 import pytest
 from chassis.testing import INTERNAL_KEY
+from gateway.server import LONGEST_HEAD
 
+VOTE = b"/api/v1/polls/0196b1f2-0000-7000-8000-000000000001/vote"
+CHUNKED = b"POST /nl/ HTTP/1.1\r\nhost: leuven.localhost\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n\r\n"
 GATEWAY = Path(sys.executable).with_name("gateway")
 
 
 async def test_headers_without_end_are_cut_off(world: Any) -> None:
     received = await world.raw(b"GET / HTTP/1.1\r\nhost: leuven.localhost\r\nx: " + b"y" * 100_000)
     assert received.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_head_that_comes_in_one_piece_has_the_same_bound(world: Any) -> None:
+    head = b"GET /api/v1/polls HTTP/1.1\r\nhost: leuven.localhost\r\nx: %b\r\n\r\n"
+    assert (await world.raw(head % (b"y" * 30_000))).startswith(b"HTTP/1.1 200 ")
+    assert (await world.raw(head % (b"y" * 40_000))).startswith(b"HTTP/1.1 431 ")
+    assert len(world.peers["voting"].got) == 1
+
+
+async def test_a_body_in_the_same_piece_does_not_count_as_head(world: Any) -> None:
+    head = b"PUT %b HTTP/1.1\r\nhost: leuven.localhost\r\nauthorization: %b\r\ncontent-length: 50000\r\n\r\n"
+    token = world.bearer()["authorization"].encode()
+    assert (await world.raw(head % (VOTE, token) + b"x" * 50_000)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("begin", [b"0;x", b"0\r\nx: "])
+@pytest.mark.parametrize("piece", [1024, LONGEST_HEAD])
+async def test_what_follows_a_body_without_end_is_cut_off(world: Any, begin: bytes, piece: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.running.public_port)
+    writer.write(CHUNKED)
+    await reader.readuntil(b"\r\n\r\n")  # 100: the head was read by itself
+    writer.write(begin)
+    for _ in range(LONGEST_HEAD // piece):
+        writer.write(b"y" * piece)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        received = await reader.read()
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1") == 1
+    assert not world.peers["web"].got
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_a_head_that_does_not_come_closes_the_connection(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:

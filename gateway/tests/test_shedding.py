@@ -169,6 +169,30 @@ async def test_votes_get_through_while_reads_are_sent_away(start: Any, reply: An
     await asyncio.gather(*reads, return_exceptions=True)
 
 
+@pytest.mark.parametrize(
+    ("framing", "sent"),
+    [
+        ("content-length: 65536", b"x" * 65535),
+        ("transfer-encoding: chunked", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
+        ("content-length: 200000", b"x" * 70000),
+    ],
+)
+async def test_forms_that_are_sent_slowly_keep_no_page_from_being_served(
+    start: Any, changed: Any, framing: str, sent: bytes
+) -> None:
+    world = await start(table=changed(("in_flight = 256\nwaiting = 1024", "in_flight = 8\nwaiting = 8")))
+    head = f"POST /nl/sign-in HTTP/1.1\r\nhost: leuven.localhost\r\n{framing}\r\n\r\n".encode()
+    slow = [await asyncio.open_connection("127.0.0.1", world.running.public_port) for _ in range(20)]
+    for _, writer in slow:
+        writer.write(head + sent)
+    answers = [await world.ask("GET", f"/nl/{number}") for number in range(20)]
+    assert {answer.status for answer in answers} == {200}
+    assert world.gateway.public_services["web"].gate.inside == 0
+    for _, writer in slow:
+        writer.close()
+    await asyncio.gather(*(writer.wait_closed() for _, writer in slow), return_exceptions=True)
+
+
 def test_every_class_has_its_share() -> None:
     gate = Gate(100, 100)
     assert [gate.try_enter(rank) for rank in range(len(CLASSES))] == [True] * 4

@@ -37,6 +37,41 @@ async def test_a_request_of_two_readings_reaches_nobody(world: Any, headers: byt
     assert not [got for got in world.peers["identity"].got if "sign-in" in got.path]
 
 
+async def test_chunks_are_not_of_http_1_0(world: Any) -> None:
+    request = b"POST /nl/ HTTP/1.0\r\nhost: leuven.localhost\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    assert (await world.raw(request)).startswith(b"HTTP/1.1 400 ")
+    assert not world.peers["web"].got
+
+
+async def test_what_comes_after_a_body_signs_nobody_in(world: Any) -> None:
+    head = f"PUT {VOTE} HTTP/1.1\r\nhost: leuven.localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+    trailer = f"authorization: {world.bearer()['authorization']}\r\n"
+    received = await world.raw(f"{head}2\r\n{{}}\r\n0\r\n{trailer}\r\n".encode())
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1") == 1
+    assert not world.peers["voting"].got
+
+
+async def test_what_comes_after_a_body_chooses_no_government(world: Any) -> None:
+    received = await world.raw(
+        b"POST /nl/ HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nhost: leuven.localhost\r\n\r\n"
+    )
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert not world.peers["web"].got
+
+
+async def test_what_cannot_be_read_takes_no_answer_from_the_request_before_it(world: Any, reply: Any) -> None:
+    async def handler(_: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return reply(b"whole")
+
+    world.peers["voting"].handler = handler
+    received = await world.raw(b"GET /api/v1/polls HTTP/1.1\r\nhost: leuven.localhost\r\n\r\nnonsense\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in received.lower()
+    assert received.endswith(b"\r\n\r\nwhole")
+
+
 async def test_pipelined_requests_are_answered_in_their_order(world: Any, reply: Any) -> None:
     async def handler(got: Any) -> Any:
         await asyncio.sleep(0.1 if got.query == "1" else 0)

@@ -40,6 +40,7 @@ async def test_numbers_and_readiness_are_for_within_only(world: Any) -> None:
     assert (await world.ask_within("GET", "/readyz")).status == 200
     assert b"http_server_request_duration_seconds" in (await world.ask_within("GET", "/metrics")).body
     assert (await world.ask("GET", "/livez", host="nobody.example")).body == b"ok"
-    for path in ("/metrics", "/readyz"):
-        await world.ask("GET", path)
-        assert world.peers["web"].got[-1].path == path  # a page like any other: web has none there
+    for path in ("/metrics", "/readyz", "/openapi.json"):
+        for method in ("GET", "HEAD", "POST"):
+            assert (await world.ask(method, path)).status == 404
+    assert not world.peers["web"].got

@@ -285,7 +285,9 @@ async def test_a_failure_has_a_page_with_the_government_s_contact(browser, gatew
     assert ("retry-after" in page.headers) == (status in {429, 500, 503})
 
 
-@pytest.mark.parametrize("path", ["/nl/nothing", "/favicon.ico", "/nl/polls/not-a-uuid", "/xx/", "/.env"])
+@pytest.mark.parametrize(
+    "path", ["/nl/nothing", "/favicon.ico", "/nl/polls/not-a-uuid", "/xx/", "/.env", "/openapi.json"]
+)
 async def test_an_unknown_address_is_a_page_that_says_so(browser, path):
     page = await browser.get(path)
     assert page.status == 404
@@ -352,6 +354,9 @@ async def test_another_tenant_is_asked_for_by_its_own_id(browser, gateway):
 async def test_nobody_comes_in_but_through_the_gateway(browser):
     async with browser.client.get(f"{browser.address}/nl/") as answer:
         assert answer.status == 403
+    for method, path in (("GET", "/openapi.json"), ("GET", "/.well-known/jwks.json"), ("POST", "/readyz")):
+        async with browser.client.request(method, browser.address + path) as answer:
+            assert answer.status == 403
     async with browser.client.get(f"{browser.address}/livez") as answer:
         assert answer.status == 200
     async with browser.client.get(f"{browser.address}/readyz") as answer:

@@ -35,6 +35,7 @@ GRACE_SECONDS = 20.0
 STEADY_SECONDS = 30.0
 BROKERS_OWN = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 OURS = ("x-attempts", "x-reason", "x-parked-at")
+MOST_ATTEMPTS = 1_000_000  # to count: a number of AMQP has 64 bits, and one more must fit
 logger = logging.getLogger("chassis.consumer")
 
 Handle = Callable[[bytes], Awaitable[str]]
@@ -234,9 +235,9 @@ class Consumer:
 
 
 def attempts_of(message: AbstractIncomingMessage) -> int:
-    """How often a message has already failed."""
+    """How often a message has already failed; none where its header is no number from 0 up."""
     attempts = message.headers.get("x-attempts", 0)
-    return attempts if isinstance(attempts, int) else 0
+    return min(attempts, MOST_ATTEMPTS) if isinstance(attempts, int) and attempts >= 0 else 0
 
 
 def copy_of(message: AbstractIncomingMessage, headers: HeadersType) -> Message:

@@ -17,25 +17,30 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json"})
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+READ_ONLY = frozenset({"GET", "HEAD"})
 WITHOUT_TENANT = ("/internal/",)  # routes between services may speak of all governments
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 TENANTS_REMEMBERED = 4096
 
 
 class Entrance:
-    """Refuses what did not come through the gateway, names the government, measures each request."""
+    """Refuses what did not come through the gateway, names the government, measures each request.
 
-    def __init__(self, app: App, *, service: str, key: str) -> None:
+    Probes, and what a process names in `also_open`, may be read by everyone inside; for no government.
+    """
+
+    def __init__(self, app: App, *, service: str, key: str, also_open: frozenset[str] = frozenset()) -> None:
         self._app = app
         self._service = service
         self._key = key.encode()
+        self._open = PROBES | also_open
         self._active = ACTIVE_REQUESTS.labels(service)
         self._tenants: dict[bytes, UUID] = {}
         self._observers: dict[tuple[str, str, int], Any] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or (scope["path"] in self._open and scope["method"] in READ_ONLY):
             await self._app(scope, receive, send)
             return
         refusal = self._admit(scope)

@@ -36,6 +36,7 @@ from chassis.settings import BadSettingsError, ServiceSettings
 from chassis.worker import Republish, Worker
 
 ROLES = {"api": "serve HTTP", "worker": "consume events, send events, run timers", "all": "both in one process"}
+DOCUMENTS = frozenset({"/openapi.json", "/.well-known/jwks.json"})  # what those inside read without a government
 logger = logging.getLogger("chassis.service")
 
 
@@ -117,7 +118,8 @@ class Service:
         if serve:
             self._include_routers(api)
         served = ShortWay(api, self.hot_routes if serve else ())
-        return Entrance(served, service=self.name, key=settings.internal_key.get_secret_value())
+        key = settings.internal_key.get_secret_value()
+        return Entrance(served, service=self.name, key=key, also_open=DOCUMENTS)
 
     def openapi(self) -> dict[str, Any]:
         """This service's OpenAPI document, without starting anything."""

@@ -32,6 +32,14 @@ def _is_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _is_default(value: object) -> bool:
+    """Whether it is the key that everybody knows, however it is written: with padding, with other spare bits."""
+    try:
+        return isinstance(value, SecretStr) and key_bytes(value) == base64url.decode(DEVELOPMENT_KEY)
+    except ValueError:
+        return False  # a secret that is no key
+
+
 Key = Annotated[SecretStr, AfterValidator(_is_key)]
 
 
@@ -51,7 +59,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _no_default_secret_outside_development(self) -> Self:
         for name in type(self).model_fields if self.environment == "production" else ():
-            if getattr(self, name) == SecretStr(DEVELOPMENT_KEY):
+            if _is_default(getattr(self, name)):
                 raise ValueError(f"{PREFIX}{name.upper()} must be set outside development")
         return self
 

@@ -7,15 +7,15 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from traceback import format_tb
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from prometheus_client import Gauge, Histogram
@@ -33,6 +33,8 @@ REQUEST_SECONDS = Histogram(
 )
 ACTIVE_REQUESTS = Gauge("http_server_active_requests", "Requests that wait for their answer", ("service",))
 SAMPLED = frozenset((b"1", b"3", b"5", b"7", b"9", b"b", b"d", b"f"))  # an odd hexadecimal digit
+QUERY = "url.query"
+ADDRESSES = frozenset({QUERY, "url.full", "url.path", "http.url", "http.target", "inspraak.path"})
 tracer = trace.get_tracer("inspraak")
 
 
@@ -86,8 +88,57 @@ def set_up(service: str, settings: Settings) -> None:
         resource=Resource.create({"service.name": service, "deployment.environment.name": settings.environment}),
         sampler=ParentBased(TraceIdRatioBased(settings.trace_ratio)),
     )
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_url, timeout=5)))
+    exporter = WithoutQueries(OTLPSpanExporter(endpoint=settings.otlp_url, timeout=5))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+
+
+class WithoutQueries(SpanExporter):
+    """Sends spans on by another exporter, without what stood behind the `?` of an address.
+
+    There are e-mail addresses and tokens in queries, and whoever makes a span may put its request's address in it.
+    """
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send them."""
+        return self._exporter.export([without_query(each) for each in spans])
+
+    def shutdown(self) -> None:
+        """Send nothing more."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Send what waits."""
+        return self._exporter.force_flush(timeout_millis)
+
+
+def without_query(span: ReadableSpan) -> ReadableSpan:
+    """The span, its addresses cut off before the query."""
+    attributes = span.attributes or {}
+    if attributes.keys().isdisjoint(ADDRESSES):
+        return span
+    kept = {
+        name: value.partition("?")[0] if name in ADDRESSES and isinstance(value, str) else value
+        for name, value in attributes.items()
+        if name != QUERY
+    }
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=kept,
+        events=span.events,
+        links=span.links,
+        kind=span.kind,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
 
 
 def _log_the_end(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:

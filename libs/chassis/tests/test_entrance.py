@@ -44,7 +44,7 @@ async def code(ask: Ask, path: str = "/where", **headers: str | None) -> tuple[i
 
 @pytest.mark.parametrize("key", [None, "", "nonsense", KEY[:-1], f"{KEY} ", KEY.upper(), "é" * 20, "x" * 5000])
 async def test_nobody_comes_in_past_the_gateway(ask: Ask, key: str | None) -> None:
-    for path in ("/where", "/internal/v1/where", "/nowhere", "/livez/"):
+    for path in ("/where", "/internal/v1/where", "/nowhere", "/livez/", "/openapi.json", "/.well-known/jwks.json"):
         assert await code(ask, path, x_inspraak_key=key) == (403, "not_through_the_gateway")
 
 

@@ -296,6 +296,18 @@ async def test_sigterm_finishes_what_is_in_flight_takes_nothing_new_and_sends_th
     assert received
 
 
+async def test_what_stands_in_a_query_is_in_no_span(
+    migrated: dict[str, str], collected: tuple[str, list[bytes]]
+) -> None:
+    collector, received = collected
+    async with process(migrated, "api", otlp_url=collector) as (started, base):
+        await ask(base, "/api/v1/nothing?email=citizen%40leuven.example&token=unsubscribe-me")
+        started.terminate()
+    told = b"".join(received)
+    assert b"/api/v1/nothing" in told
+    assert not [word for word in (b"citizen", b"unsubscribe-me", b"url.query") if word in told]
+
+
 async def _refuses(base: str) -> bool:
     try:
         await health(base, "livez")

@@ -44,8 +44,9 @@ def test_a_process_is_in_production_unless_it_is_told_otherwise(environment: pyt
 def test_no_process_starts_in_production_with_a_default_secret(environment: pytest.MonkeyPatch, name: str) -> None:
     environment.delenv(f"INSPRAAK_{name}")
     assert why() == f"INSPRAAK_{name} must be set outside development"
-    environment.setenv(f"INSPRAAK_{name}", DEVELOPMENT_KEY)
-    assert why() == f"INSPRAAK_{name} must be set outside development"
+    for written in (DEVELOPMENT_KEY, f"{DEVELOPMENT_KEY}=", f"{DEVELOPMENT_KEY[:-1]}F"):
+        environment.setenv(f"INSPRAAK_{name}", written)
+        assert why() == f"INSPRAAK_{name} must be set outside development"
     environment.setenv("INSPRAAK_ENVIRONMENT", "test")
     ServiceSettings.load()
 

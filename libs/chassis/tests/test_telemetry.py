@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chassis import telemetry
 from chassis.mail import MailError
-from chassis.telemetry import JsonLines, frames, span, untraced
+from chassis.telemetry import ADDRESSES, JsonLines, WithoutQueries, frames, span, untraced
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -138,6 +138,21 @@ def test_a_span_of_ours_names_an_exception_and_keeps_its_words_out_of_the_trace(
     assert dict(told.attributes or {}) == {"inspraak.kind_of_mail": "code", "error.type": "MailError"}
     assert told.status.status_code is StatusCode.ERROR
     assert ADDRESS not in told.to_json()
+
+
+@pytest.mark.parametrize("name", sorted(ADDRESSES))
+def test_an_address_leaves_without_its_query_and_the_rest_of_the_span_as_it_is(name: str) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(WithoutQueries(exporter)))
+    address = f"https://leuven.example/nl/?email={ADDRESS}"
+    with provider.get_tracer("test").start_as_current_span("ask", attributes={name: address, "asked": 1}) as asking:
+        asking.add_event("answered")
+    (told,) = exporter.get_finished_spans()
+    assert ADDRESS not in told.to_json()
+    assert (told.name, told.context) == ("ask", asking.get_span_context())
+    assert [event.name for event in told.events] == ["answered"]
+    assert (told.attributes or {})["asked"] == 1
 
 
 def test_a_line_carries_the_trace_that_it_belongs_to(ended: InMemorySpanExporter) -> None:
