@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -132,6 +133,14 @@ def test_every_server_listens_on_loopback_only(own: Stack) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as other users")
 def test_no_server_runs_as_root(own: Stack) -> None:
     assert {Path(f"/proc/{one.pid}").stat().st_uid for one in own.state.processes.values()}.isdisjoint({0})
+
+
+def test_nobody_else_reads_what_the_servers_say(own: Stack) -> None:
+    folder = own.place.log("").parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(log.stat().st_mode) for log in folder.iterdir()} == {0o600}
+    for name in ("postgres", "rabbitmq"):
+        assert own.place.log(name).stat().st_size
 
 
 def test_no_secret_is_on_a_command_line(own: Stack) -> None:

@@ -47,7 +47,9 @@ class Place:
         """Make the folder; a `StackError` when that fails or when the disk is nearly full."""
         try:
             self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self.log("").parent.mkdir(mode=0o755, exist_ok=True)
+            logs = self.log("").parent
+            logs.mkdir(mode=0o700, exist_ok=True)
+            logs.chmod(0o700)  # one of an earlier version too; the servers' users get their log opened
         except OSError as error:
             raise StackError(
                 f"the data folder {self.folder} cannot be made ({error.strerror}); name another in INSPRAAK_DATA_FOLDER"

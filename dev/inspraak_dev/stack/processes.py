@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel
 
@@ -70,9 +70,9 @@ def spawn(
     stop: signal.Signals = signal.SIGTERM,
 ) -> Running:
     """Start a detached process that writes to a log; `StackError` when it cannot be executed."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        with log.open("ab") as output:
+        with _opened(log) as output:
             child = subprocess.Popen(
                 [str(part) for part in command],
                 env={**base_environment(), **environment},
@@ -91,6 +91,13 @@ def spawn(
     if since is None:
         raise StackError(f"{command[0]} ended at once: {last_words(log)}")
     return Running(pid=child.pid, started=since, log=log, stop=stop)
+
+
+def _opened(log: Path) -> BinaryIO:
+    """A log to write at its end, which nobody else may read: there may be addresses in what a server says."""
+    log.touch(mode=0o600)
+    log.chmod(0o600)
+    return log.open("ab")
 
 
 def as_user(user: str | None) -> dict[str, Any]:
