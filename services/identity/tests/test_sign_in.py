@@ -293,8 +293,8 @@ async def test_accounts_of_one_mailbox_that_are_made_at_once_are_counted_one_by_
     assert sorted(answer.status for answer in answers) == [200, 200, 200, 403, 403]
 
 
-async def test_two_hundred_who_ask_at_once_for_one_address_send_five_mails(world: Any) -> None:
-    await asyncio.gather(*(world.ask(AN, address=f"198.51.{number}.1") for number in range(200)))
+async def test_a_hundred_who_ask_at_once_for_one_address_are_sent_five_mails(world: Any) -> None:
+    await asyncio.gather(*(world.ask(AN, address=f"198.51.{number}.1") for number in range(100)))
     await world.run_timers()
     assert len(world.mailbox.mails) == 5
 
