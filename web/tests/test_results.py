@@ -94,6 +94,14 @@ def test_a_tie_is_said_and_shared_places_are_marked():
     assert [row.won for row in own.rows] == [True, True, False]
 
 
+def test_an_undecided_count_names_nobody_as_chosen_tied_or_not_chosen():
+    facts = [{"code": "undecided", "options": [1, 2]}]
+    own = view(counted("irv", totals={1: "40", 2: "40"}, winners=[], ranking=[[1, 2], [3]], facts=facts)).own
+    assert plain(own.sentences[0]).startswith("Onbeslist tussen Kiss en Montroll")
+    assert [row.place for row in own.rows] == ["–", "–", "3"]
+    assert [(row.won, row.undecided) for row in own.rows] == [(False, True), (False, True), (False, False)]
+
+
 def test_a_poll_without_votes_has_bars_of_no_length():
     totals = {1: "0", 2: "0"}
     own = view(
@@ -104,7 +112,9 @@ def test_a_poll_without_votes_has_bars_of_no_length():
     assert [row.share for row in own.rows] == ["0%", "0%"]
 
 
-@pytest.mark.parametrize("because", ["tied_together", "tied_fewer_earlier", "tied_without_effect", "tied_decisive"])
+@pytest.mark.parametrize(
+    "because", ["tied_together", "tied_fewer_earlier", "tied_without_effect", "tied_decisive", "tied_undecided"]
+)
 def test_what_a_tie_in_a_round_came_to_is_said(because):
     result = json.loads(json.dumps(BURLINGTON))
     result["results"][0]["rounds"][1] |= {"because": because, "tied": [3, 6], "eliminated": [6], "earlier_round": 1}
@@ -121,7 +131,9 @@ def test_a_label_cannot_break_out_of_its_sentence():
     assert "<script>" not in result.own.sentences[0]
 
 
-@pytest.mark.parametrize("code", ["accepted", "majority", "most_votes", "condorcet_winner", "strongest_paths", "tie"])
+@pytest.mark.parametrize(
+    "code", ["accepted", "majority", "most_votes", "condorcet_winner", "strongest_paths", "tie", "undecided"]
+)
 @pytest.mark.parametrize("tag", ["nl", "fr", "de", "en"])
 @pytest.mark.parametrize("rule", ["single", "approval"])
 def test_every_reason_has_a_sentence_in_every_language(code, tag, rule):

@@ -111,7 +111,7 @@ class Fact(Answer):
 
 
 class RuleResult(Answer):
-    """What one rule makes of the ballots. No winner: no ballot named an option. Several: a declared tie."""
+    """What one rule makes of the ballots. Several winners: a declared tie; none: the facts say why."""
 
     rule: str
     winners: list[int]

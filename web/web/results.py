@@ -1,6 +1,6 @@
 """A published result as pages show it: in a sentence, as bars, as tables with the exact numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -32,6 +32,7 @@ class Row:
     figure: str
     share: str
     won: bool
+    undecided: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +180,17 @@ class RuleView:
             figures.votes(number, self._lang) if number is not None else "–",
             figures.share(Fraction(number), total, self._lang) if number is not None else "–",
             option in self._result.winners,
+            option in self._undecided,
         )
 
+    @cached_property
+    def _undecided(self) -> Collection[int]:
+        """Between whom it is not known who wins: they tie for no place."""
+        return {option for fact in self._result.facts if fact.code == "undecided" for option in fact.options}
+
     def _place(self, option: int) -> str:
+        if option in self._undecided:
+            return "–"
         ahead = 0
         for group in self._result.ranking:
             if option in group:
@@ -222,6 +231,9 @@ class RuleView:
             ),
             "no_condorcet_winner": gettext("No answer wins each comparison with the others."),
             "strongest_paths": gettext("%(names)s wins by the strongest chains of comparisons."),
+            "undecided": gettext(
+                "Undecided between %(names)s: the tied answers could drop out in too many orders to know who wins."
+            ),
             "tie": gettext("A tie between %(names)s: they did equally well, and no lot was drawn."),
         }
         if self.rule == "approval":
@@ -245,6 +257,10 @@ class RuleView:
             "tied_decisive": gettext(
                 "Round %(n)s: %(tied)s had equally few votes, and who drops out decides who wins: "
                 "the count ends in a tie."
+            ),
+            "tied_undecided": gettext(
+                "Round %(n)s: %(tied)s had equally few votes, and could drop out in too many orders: "
+                "the count ends undecided."
             ),
         }.get(each.because or "")
         if sentence is None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import CTE, CheckConstraint, Index, Text, delete, func, literal, select, text, update
+from sqlalchemy import CTE, CheckConstraint, ColumnElement, Index, Text, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Mapped, mapped_column
@@ -64,18 +64,43 @@ async def at_each(session: AsyncSession, kind: str, subjects: CTE, *, when: date
     return len(made.all())
 
 
+async def move(session: AsyncSession, kind: str, *, subject: UUID, when: datetime) -> None:
+    """Let a timer that is set go off at another time.
+
+    Nobody waits here for one that is going off right now: its effect may be waiting for what this session has locked.
+    It is left as it is, and must see for itself that it was moved, and set itself anew.
+    """
+    values = _values(when, telemetry.current_traceparent())
+    await session.execute(update(Due).where(*_same(_idle(kind, tenant_of(session), subject))).values(values))
+
+
 async def cancel(session: AsyncSession, kind: str, *, subject: UUID) -> None:
-    """Let it not happen; nothing if there is no such timer."""
-    await session.execute(delete(Due).where(Due.kind == kind, Due.tenant == tenant_of(session), Due.subject == subject))
+    """Let it not happen; nothing if there is no such timer. One that is going off right now is left, as by `move`."""
+    await session.execute(delete(Due).where(*_same(_idle(kind, tenant_of(session), subject))))
+
+
+def _idle(kind: str, tenant: UUID, subject: UUID) -> CTE:
+    """A timer that is not going off right now, locked."""
+    this = (Due.kind == kind, Due.tenant == tenant, Due.subject == subject)
+    found = select(Due.kind, Due.tenant, Due.subject).where(*this).with_for_update(skip_locked=True)
+    return found.cte("idle").prefix_with("materialized")
+
+
+def _same(found: CTE) -> tuple[ColumnElement[bool], ...]:
+    return (Due.kind == found.c.kind, Due.tenant == found.c.tenant, Due.subject == found.c.subject)
 
 
 async def _set(
     session: AsyncSession, kind: str, tenant: UUID, subject: UUID, *, when: datetime, traceparent: str | None
 ) -> None:
-    values: dict[str, Any] = {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None}
-    values["traceparent"] = traceparent
+    values = _values(when, traceparent)
     statement = insert(Due).values(kind=kind, tenant=tenant, subject=subject, **values)
     await session.execute(statement.on_conflict_do_update(index_elements=["kind", "tenant", "subject"], set_=values))
+
+
+def _values(when: datetime, traceparent: str | None) -> dict[str, Any]:
+    fresh: dict[str, Any] = {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None}
+    return fresh | {"traceparent": traceparent}
 
 
 @dataclass(frozen=True)
@@ -162,10 +187,8 @@ class Timers:
             .cte("first")
             .prefix_with("materialized")
         )
-        same = (Due.kind == first.c.kind, Due.tenant == first.c.tenant, Due.subject == first.c.subject)
-        row = (
-            await session.execute(delete(Due).where(*same).returning(*key, Due.due_at, Due.attempts, Due.traceparent))
-        ).first()
+        told = (*key, Due.due_at, Due.attempts, Due.traceparent)
+        row = (await session.execute(delete(Due).where(*_same(first)).returning(*told))).first()
         return _Claimed(*row) if row else None
 
     async def _take_effect(self, claimed: _Claimed, session: AsyncSession, now: datetime) -> None:

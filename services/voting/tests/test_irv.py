@@ -4,8 +4,10 @@ from collections import Counter
 from fractions import Fraction
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from voting.rules import irv
 from voting.rules.ballots import Ballot
 from voting.rules.counting import tally
 from voting.rules.result import Because, Fact
@@ -52,7 +54,7 @@ def could_win(ballots: list[Paper], standing: set[int]) -> set[int]:
     return set().union(*(could_win(ballots, standing - {o}) for o in standing if votes[o] == fewest))
 
 
-@given(papers())
+@given(papers(most_options=6))
 def test_a_winner_is_always_somebody_who_can_stand_last(cast: tuple[int, list[Paper]]) -> None:
     options, ballots = cast
     everybody = set(range(1, options + 1))
@@ -77,7 +79,8 @@ def test_each_round_counts_every_ballot_once_as_by_hand(cast: tuple[int, list[Pa
         assert each.number == number
         assert each.totals == votes_by_hand(ballots, standing)
         assert sum(each.totals.values()) + each.exhausted == marked
-        assert set(each.eliminated) <= {o for o, votes in each.totals.items() if votes == min(each.totals.values())}
+        assert each.because is Because.TIED_TOGETHER or len(each.eliminated) <= 1
+        assert not each.eliminated or min(each.totals.values()) in {each.totals[o] for o in each.eliminated}
         standing -= set(each.eliminated)
     assert all(each.eliminated for each in result.rounds[:-1])
     assert all(not each.eliminated for each in result.rounds[-1:])
@@ -123,6 +126,66 @@ def test_who_has_more_than_half_of_the_first_preferences_wins_at_once(cast: tupl
     result = tally("irv", counted([*ballots, *([[{1}]] * (len(ballots) + 1))]), range(1, options + 1))
     assert result.winners == (1,)
     assert len(result.rounds) == 1
+
+
+def left_after(ballots: list[Paper], standing: set[int], leaving: int) -> set[frozenset[int]]:
+    """Who may be left after so many have left, if any of those with fewest votes may be struck out at each turn."""
+    if not leaving:
+        return {frozenset(standing)}
+    votes = votes_by_hand(ballots, standing)
+    lowest = [o for o in standing if votes[o] == min(votes.values())]
+    return set().union(*(left_after(ballots, standing - {o}, leaving - 1) for o in lowest))
+
+
+@given(papers(most_options=6), st.data())
+def test_options_that_leave_together_leave_first_in_every_order(
+    cast: tuple[int, list[Paper]], data: st.DataObject
+) -> None:
+    options, ballots = cast
+    favourites = data.draw(st.lists(st.integers(1, options), max_size=3)) * data.draw(st.integers(1, 8))
+    ballots = [*ballots, *([{option}] for option in favourites)]
+    standing = set(range(1, options + 1))
+    for each in tally("irv", counted(ballots), range(1, options + 1)).rounds:
+        if len(each.eliminated) > 1:
+            assert left_after(ballots, standing, len(each.eliminated)) == {frozenset(standing - set(each.eliminated))}
+        standing -= set(each.eliminated)
+
+
+@given(papers(most_options=6))
+def test_whoever_is_said_to_win_without_one_of_the_tied_can_then_stand_last(
+    cast: tuple[int, list[Paper]],
+) -> None:
+    options, ballots = cast
+    standing = set(range(1, options + 1))
+    for each in tally("irv", counted(ballots), range(1, options + 1)).rounds:
+        for leaving, winners in each.outcomes.items():
+            assert winners
+            assert set(winners) <= could_win(ballots, standing - {leaving})
+        standing -= set(each.eliminated)
+
+
+def test_a_dozen_options_without_a_chance_do_not_make_winners_of_everybody() -> None:
+    votes = {1: 60, 2: 50, 3: 2} | dict.fromkeys(range(4, 18), 1)
+    result = tally("irv", {((option,),): count for option, count in votes.items()}, range(1, 18))
+    first, last = result.rounds
+    assert result.winners == (1,)
+    assert first.because is Because.TIED_TOGETHER
+    assert (first.tied, first.eliminated) == (tuple(range(4, 18)), tuple(range(3, 18)))
+    assert last.totals == {1: 60, 2: 50}
+    assert result.ranking == ((1,), (2,), tuple(range(3, 18)))
+
+
+def test_of_the_options_without_a_chance_no_more_leave_together_than_the_tie_takes() -> None:
+    votes = {1: 60, 2: 55, 3: 9, 4: 2, 5: 1, 6: 1, 7: 1}
+    result = tally("irv", {((option,),): count for option, count in votes.items()}, range(1, 8))
+    assert [each.eliminated for each in result.rounds] == [(4, 5, 6, 7), (3,), ()]
+
+
+def test_looking_back_tells_apart_before_options_leave_together_with_the_next() -> None:
+    # after 6 has left, 4 and 5 tie, and with 3 they have fewer than 2; but round 1 tells 4 and 5 apart
+    ballots: dict[Ballot, int] = {((1,),): 60, ((2,),): 50, ((3,),): 4, ((4,),): 3, ((5,),): 2, ((6,), (5,)): 1}
+    second = tally("irv", ballots, range(1, 7)).rounds[1]
+    assert (second.because, second.eliminated) == (Because.TIED_FEWER_EARLIER, (5,))
 
 
 def test_options_without_a_chance_that_tie_leave_together() -> None:
@@ -183,13 +246,28 @@ def test_the_last_two_with_equal_votes_are_declared_tied() -> None:
     assert result.facts == (Fact(code="tie", options=(1, 2), votes=(Fraction(3),)),)
 
 
-def test_a_perfect_tie_of_many_is_declared_without_trying_every_order() -> None:
+def test_a_tie_of_too_many_to_try_every_order_is_undecided_and_makes_nobody_a_winner() -> None:
     everybody = tuple(range(1, 31))
     result = tally("irv", {((option,),): 1 for option in everybody}, everybody)
-    assert result.winners == everybody
+    assert (result.winners, result.tied) == ((), False)
     assert result.ranking == (everybody,)
-    assert result.rounds[0].because is Because.TIED_DECISIVE
+    assert result.rounds[0].because is Because.TIED_UNDECIDED
     assert result.rounds[0].outcomes == {}
+    assert result.facts == (Fact(code="undecided", options=everybody),)
+
+
+def test_who_left_before_an_undecided_tie_is_not_among_those_it_lies_between() -> None:
+    votes = dict.fromkeys(range(1, 31), 2) | {31: 1}
+    result = tally("irv", {((option,),): count for option, count in votes.items()}, range(1, 32))
+    assert result.ranking == (tuple(range(1, 31)), (31,))
+    assert result.facts == (Fact(code="undecided", options=tuple(range(1, 31))),)
+
+
+def test_the_more_ballots_there_are_to_read_the_fewer_possibilities_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    votes: dict[Ballot, int] = {((option,),): 1 for option in range(1, 6)}
+    assert tally("irv", votes, range(1, 6)).winners == (1, 2, 3, 4, 5)
+    monkeypatch.setattr(irv, "MOST_READINGS", 20)
+    assert tally("irv", votes, range(1, 6)).facts[0].code == "undecided"
 
 
 def test_a_ballot_that_ranks_nobody_left_is_exhausted() -> None:

@@ -5,9 +5,14 @@ import itertools
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import orjson
 import pytest
-from chassis.testing import Answer
+from chassis.testing import Answer, Servers
+
+END_WHO_WAITS = """
+select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'
+"""
 
 
 async def result(town: Any, poll_id: str, client: Any = None) -> Answer:
@@ -103,6 +108,23 @@ async def test_an_export_of_no_ballots_is_complete_too(town: Any) -> None:
     poll_id = await town.published()
     assert (await town.visitor("GET", f"/api/v1/polls/{poll_id}/ballots.json")).json["ballots"] == []
     assert (await town.visitor("GET", f"/api/v1/polls/{poll_id}/ballots.csv")).body.count(b"\n") == 1
+
+
+async def test_an_export_that_the_database_gives_nothing_for_is_a_problem_and_no_half_file(
+    town: Any, servers: Servers
+) -> None:
+    poll_id = await town.published([1])
+    database = await town.owner.fetchval("select current_database()")
+    superuser = await asyncpg.connect(servers.postgres_url)
+    async with town.owner.transaction():
+        await town.owner.execute("lock table votes in access exclusive mode")
+        export = asyncio.create_task(town.visitor("GET", f"/api/v1/polls/{poll_id}/ballots.csv"))
+        async with asyncio.timeout(8):
+            while not await superuser.fetchval(END_WHO_WAITS, database):
+                pass
+        answer = await export
+    assert (answer.status, answer.json["code"]) == (503, "database_unavailable")
+    await superuser.close()
 
 
 async def test_a_result_of_another_government_is_not_found(town: Any) -> None:

@@ -16,10 +16,15 @@ timers = Timers(idempotency.timers)
 
 
 @timers(polls.OPENING)
-@timers(polls.CLOSING)
-async def settle_poll(poll_id: UUID, session: AsyncSession, now: datetime) -> None:
-    """Note that a poll has opened or closed. Votes never waited for this: open is what the clock says."""
+async def open_poll(poll_id: UUID, session: AsyncSession, now: datetime) -> None:
+    """Note that a poll has opened. Votes never waited for this: open is what the clock says."""
     await polls.settle(session, await queries.locked_poll(session, poll_id), now=now)
+
+
+@timers(polls.CLOSING)
+async def close_poll(poll_id: UUID, session: AsyncSession, now: datetime) -> None:
+    """Note that a poll has closed, and count it. Votes ended before this: open is what the clock says."""
+    await polls.close_when_due(session, poll_id, now=now)
 
 
 @timers(polls.FORGETTING)

@@ -46,6 +46,12 @@ async def locked_poll(session: AsyncSession, poll_id: UUID) -> Poll:
     return _found(await session.get(Poll, (tenant_of(session), poll_id), with_for_update=True))
 
 
+async def clock(session: AsyncSession) -> datetime:
+    """The time by the clock that opens and closes the ballot box."""
+    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return now
+
+
 def _found(poll: Poll | None) -> Poll:
     if poll is None:
         raise Refused("not_found", status=404)

@@ -17,16 +17,18 @@ RULES: Final = {
 }
 LEAVING: Final = {
     Because.FEWEST_VOTES: "{leaving} has the fewest votes and leaves.",
-    Because.TIED_TOGETHER: "{tied} tie for the fewest votes and leave together: all their votes together are fewer "
-    "than the next option has.",
+    Because.TIED_TOGETHER: "{tied} tie for the fewest votes. {leaving} leave together: all their votes together are "
+    "fewer than the next option has.",
     Because.TIED_FEWER_EARLIER: "{tied} tie for the fewest votes; {leaving} had the fewest in round {earlier} and "
     "leaves.",
     Because.TIED_WITHOUT_EFFECT: "{tied} tie for the fewest votes. It does not matter for the outcome which of them "
     "leaves; shown as if {leaving} left.",
     Because.TIED_DECISIVE: "{tied} tie for the fewest votes, and which of them leaves would decide who wins: {cases}.",
+    Because.TIED_UNDECIDED: "{tied} tie for the fewest votes, and in too many orders could they leave to try them all.",
 }
 SENTENCES: Final = {
     "no_votes": "No ballot names an option, so that nobody wins.",
+    "undecided": "The count is undecided: there are too many possibilities to know which of {who} wins.",
     "tie": "It is a tie: the ballots do not decide between {who}{each}.",
     "majority": "{who} wins with {votes} of {of} {things}{next}.",
     "most_votes": "{who} wins with {votes} votes, the most{next}.",
@@ -109,7 +111,7 @@ def _what_follows(each: Round, name: Name) -> str:
         leaving=_and(each.eliminated, name),
         tied=_and(each.tied, name),
         earlier=each.earlier_round,
-        cases=", ".join(cases) or "there are too many possibilities to say",
+        cases=", ".join(cases),
     )
     return f"Round {each.number}: {reason}"
 

@@ -1,4 +1,8 @@
-"""What can happen to a poll. Nothing here commits; each action locks its poll first."""
+"""What can happen to a poll. Nothing here commits; each action locks its poll first.
+
+A timer holds its own row before it asks for its poll, so who holds a poll never waits for a timer's row: `due.move` and
+`due.cancel` leave one that is going off, which then finds out what became of its poll.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -97,7 +101,7 @@ async def schedule(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Po
 
     Refused: as `lifecycle.check_schedule`.
     """
-    poll = await queries.locked_poll(session, poll_id)
+    poll, now = await _locked(session, poll_id, now)
     lifecycle.check_schedule(poll.terms, now)
     await resources_of(session).keyring.create(session, KEY, poll.id)
     poll.status = Status.SCHEDULED
@@ -107,6 +111,15 @@ async def schedule(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Po
     await due.at(session, CLOSING, subject=poll.id, when=closes_at)
     await settle(session, poll, now=now)
     return poll
+
+
+async def close_when_due(session: AsyncSession, poll_id: UUID, *, now: datetime) -> None:
+    """What the closing timer does; set anew where the poll was extended while the timer waited for it."""
+    poll = await queries.locked_poll(session, poll_id)
+    await settle(session, poll, now=now)
+    if poll.status in queries.NOTED:
+        _, closes_at = _times(poll)
+        await due.at(session, CLOSING, subject=poll.id, when=closes_at)
 
 
 async def settle(session: AsyncSession, poll: Poll, *, now: datetime) -> None:
@@ -124,9 +137,9 @@ async def settle(session: AsyncSession, poll: Poll, *, now: datetime) -> None:
 
 async def extend(session: AsyncSession, poll_id: UUID, *, closes_at: datetime, reason: Reason, now: datetime) -> Poll:
     """Let a poll close later. Refused: as `lifecycle.check_extend`."""
-    poll = await queries.locked_poll(session, poll_id)
+    poll, now = await _locked(session, poll_id, now)
     lifecycle.check_extend(poll.terms, now, closes_at=closes_at, reason=reason, languages=poll.titles)
-    await due.at(session, CLOSING, subject=poll.id, when=closes_at)
+    await due.move(session, CLOSING, subject=poll.id, when=closes_at)
     poll.closes_at = closes_at
     _note(poll, "extended", reason, now)
     await _tell(session, poll, events.PollChanged, now)
@@ -136,7 +149,7 @@ async def extend(session: AsyncSession, poll_id: UUID, *, closes_at: datetime, r
 
 async def close_early(session: AsyncSession, poll_id: UUID, *, reason: Reason, now: datetime) -> Poll:
     """Close an open poll before its time and count it. Refused: as `lifecycle.check_close`."""
-    poll = await queries.locked_poll(session, poll_id)
+    poll, now = await _locked(session, poll_id, now)
     lifecycle.check_close(poll.terms, now, reason=reason, languages=poll.titles)
     await _end(session, poll, now, early=reason)
     return poll
@@ -144,7 +157,7 @@ async def close_early(session: AsyncSession, poll_id: UUID, *, reason: Reason, n
 
 async def cancel(session: AsyncSession, poll_id: UUID, *, reason: Reason, now: datetime) -> Poll:
     """Call a poll off before it closes; it will have no result. Refused: as `lifecycle.check_cancel`."""
-    poll = await queries.locked_poll(session, poll_id)
+    poll, now = await _locked(session, poll_id, now)
     lifecycle.check_cancel(poll.terms, now, reason=reason, languages=poll.titles)
     await _only_forgetting_is_left(session, poll, now)
     poll.status = Status.CANCELLED
@@ -155,7 +168,7 @@ async def cancel(session: AsyncSession, poll_id: UUID, *, reason: Reason, now: d
 
 async def publish(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Poll:
     """Publish the result of a poll that has closed. Refused: as `lifecycle.check_publish`."""
-    poll = await queries.locked_poll(session, poll_id)
+    poll, now = await _locked(session, poll_id, now)
     await settle(session, poll, now=now)
     lifecycle.check_publish(poll.terms, now)
     outcome = await queries.outcome(session, poll.id)
@@ -167,6 +180,16 @@ async def publish(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Pol
 async def forget_voters(session: AsyncSession, poll_id: UUID) -> None:
     """Destroy the key that makes people's ids voters: from now on nobody can tell who cast which vote."""
     await resources_of(session).keyring.destroy(session, KEY, poll_id)
+
+
+async def _locked(session: AsyncSession, poll_id: UUID, now: datetime) -> tuple[Poll, datetime]:
+    """A poll that is about to change, and the time by which that is decided.
+
+    Who waits for the lock may wait past an opening or closing, so the time is what it is once the poll is held: by the
+    database's clock, as for votes, or `now` where that is later.
+    """
+    poll = await queries.locked_poll(session, poll_id)
+    return poll, max(now, await queries.clock(session))
 
 
 async def _end(session: AsyncSession, poll: Poll, now: datetime, *, early: Reason | None = None) -> None:

@@ -8,9 +8,12 @@ Options that tie for the fewest votes:
    left, none of them could stay, and the rounds after are the same;
 2. else the latest earlier round that tells them apart decides: who had fewest then leaves (backward tie-breaking:
    Scottish Local Government Elections Order 2007, schedule 1, rule 51(2)(a));
-3. else each of them is tried. If the same options win whichever leaves, the tie has no effect; if not, all who could
+3. else leave together with as few of the next options as make 1 true of them all ("batch elimination": Maine Revised
+   Statutes, title 21-A, section 723-A; San Francisco Charter, section 13.102(e));
+4. else each of them is tried. If the same options win whichever leaves, the tie has no effect; if not, all who could
    win are declared tied ("parallel universes": Conitzer, Rognlie and Xia, IJCAI 2009). After a first tie of this kind
-   only the rounds before it serve for looking back, since those after it are suppositions.
+   only the rounds before it serve for looking back, since those after it are suppositions. Where there is too much to
+   try, the result says that it is undecided, and among whom.
 Two last options with equal votes are declared tied.
 """
 
@@ -28,10 +31,13 @@ Standing = frozenset[int]
 Totals = dict[int, Fraction]
 
 MOST_POSSIBILITIES: Final = 4096
-"""So many sets of options left are looked at after an undecided tie; beyond it all who stand are declared tied.
+"""So many sets of options left are looked at after an undecided tie; beyond it the count ends undecided.
 
 Deciding who could win is NP-complete in the number of options, so that some bound must be.
 """
+
+MOST_READINGS: Final = 60_000_000
+"""So many times a ballot is read for those sets: some 15 to 25 seconds of the 60 that a timer has to close a poll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +110,35 @@ def _step(profile: Profile, standing: Standing, earlier: Sequence[Totals]) -> _S
     tied = tuple(sorted(option for option, votes in totals.items() if votes == fewest))
     if len(tied) == 1:
         return _Step(totals, leaving=(tied,), because=Because.FEWEST_VOTES)
-    above = [votes for votes in totals.values() if votes > fewest]
-    if above and fewest * len(tied) < min(above):
+    return _settle_tie(tied, totals, earlier)
+
+
+def _settle_tie(tied: tuple[int, ...], totals: Totals, earlier: Sequence[Totals]) -> _Step:
+    """Who of those that tie for the fewest votes leaves, or the groups to be tried."""
+    batch = _batch(totals)
+    if batch == tied:
         return _Step(totals, leaving=(tied,), because=Because.TIED_TOGETHER, tied=tied)
     lowest, number = _look_back(tied, earlier)
     if len(lowest) == 1:
         return _Step(totals, leaving=(lowest,), because=Because.TIED_FEWER_EARLIER, tied=tied, earlier_round=number)
+    if batch:
+        return _Step(totals, leaving=(batch,), because=Because.TIED_TOGETHER, tied=tied)
     return _Step(totals, leaving=tuple((option,) for option in lowest), tied=lowest)
+
+
+def _batch(totals: Totals) -> tuple[int, ...]:
+    """The fewest options, from the lowest up, that together have fewer votes than each other one; empty: there is none.
+
+    One of them leaves next as long as one of them stands: what they have together never grows, since what one that
+    leaves passes on goes to another of them or out of the group, and what the others have never shrinks.
+    """
+    ascending = sorted(totals, key=totals.__getitem__)
+    together = Fraction(0)
+    for place, (option, next_one) in enumerate(pairwise(ascending), 1):
+        together += totals[option]
+        if together < totals[next_one]:
+            return tuple(sorted(ascending[:place]))
+    return ()
 
 
 def _look_back(tied: tuple[int, ...], earlier: Sequence[Totals]) -> tuple[tuple[int, ...], int | None]:
@@ -132,14 +160,14 @@ def _explore(
 
     `steps` has the step from `standing`; those from the other sets are added.
     """
+    most = min(MOST_POSSIBILITIES, max(MOST_READINGS // max(len(profile.rankings), 1), 1))
     ahead = [standing.difference(group) for group in steps[standing].leaving]
     while ahead:
         here = ahead.pop()
         if here in steps:
             continue
-        if len(steps) == MOST_POSSIBILITIES:
-            everybody = tuple(sorted(standing))
-            return {standing: _Outcome(everybody, (everybody,))}
+        if len(steps) >= most:
+            return {standing: _Outcome((), (tuple(sorted(standing)),))}
         steps[here] = _step(profile, here, earlier)
         ahead.extend(here.difference(group) for group in steps[here].leaving)
     outcomes: dict[Standing, _Outcome] = {}
@@ -172,7 +200,9 @@ def _show(
             return [*rounds, _round(profile, number, step)]
         nexts = {group[0]: possible.get(standing.difference(group)) for group in step.leaving}
         outcomes = {option: outcome.winners for option, outcome in nexts.items() if outcome}
-        if len(set(outcomes.values())) != 1:  # different winners, or too many possibilities to know any
+        if not outcomes:
+            return [*rounds, _round(profile, number, replace(step, because=Because.TIED_UNDECIDED))]
+        if len(set(outcomes.values())) != 1:
             decisive = replace(step, because=Because.TIED_DECISIVE)
             return [*rounds, _round(profile, number, decisive, outcomes=outcomes)]
         if len(step.leaving) > 1:
@@ -230,9 +260,11 @@ def _winners_first(outcome: _Outcome) -> Ranking:
 
 
 def _why(winners: tuple[int, ...], rounds: Sequence[Round]) -> Fact:
-    if not winners:
+    if not rounds:
         return Fact(code="no_votes")
     totals = rounds[-1].totals
+    if not winners:
+        return Fact(code="undecided", options=tuple(sorted(totals)))
     if len(winners) == 1:
         return Fact(code="majority", options=winners, votes=(totals[winners[0]], sum(totals.values(), Fraction(0))))
     if rounds[-1].because:

@@ -23,13 +23,15 @@ class Because(StrEnum):
 
     FEWEST_VOTES = "fewest_votes"
     TIED_TOGETHER = "tied_together"
-    """Tied for the fewest votes, and even all their votes together stay below the next option."""
+    """Some tied for the fewest votes, and even all votes of those who leave together stay below the next option."""
     TIED_FEWER_EARLIER = "tied_fewer_earlier"
     """Tied for the fewest votes, and in the latest earlier round that tells them apart this one had fewest."""
     TIED_WITHOUT_EFFECT = "tied_without_effect"
     """The ballots do not say which of the tied options leaves, but whichever it is, the same options win."""
     TIED_DECISIVE = "tied_decisive"
     """The ballots do not say which of the tied options leaves, and that decides who wins: the count ends here."""
+    TIED_UNDECIDED = "tied_undecided"
+    """The ballots do not say which of the tied options leaves, and there are too many possibilities to try them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class Fact:
 
     Codes: `no_votes` · `accepted`, `rejected` (yes/no; votes: yes, no) · `majority` (more than half; votes: the
     option's, all that were counted) · `most_votes` (votes: the option's) · `tie` (votes: of each) ·
+    `undecided` (who wins is not known; options: those it lies between) ·
     `condorcet_winner` (preferred to each other option) · `no_condorcet_winner` · `strongest_paths` (who wins then).
     """
 
@@ -99,7 +102,8 @@ class Result:
     """The result of a count.
 
     `ballots` counts all that were cast, blank ones included. More than one winner is a tie, declared and not broken;
-    no winner means that no ballot named an option. `ranking` begins with the winners, if there are any.
+    no winner means that no ballot named an option, or by instant runoff that the count is undecided: the facts say
+    which. `ranking` begins with the winners, if there are any, or with those between whom it is undecided.
     """
 
     rule: Rule
