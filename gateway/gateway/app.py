@@ -24,7 +24,7 @@ from gateway.settings import Settings
 from gateway.watch import Watch
 
 REAP_EVERY = 5.0
-TOKENS = 20_000  # verified ones to remember, some 1.4 kB each
+TOKENS = 10_000  # verified ones to remember, some 1.4 kB each
 logger = logging.getLogger("gateway.app")
 
 

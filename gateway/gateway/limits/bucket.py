@@ -4,7 +4,7 @@ from collections.abc import Hashable
 
 from gateway.routes import Limit
 
-REMEMBERED = 50_000
+REMEMBERED = 20_000
 
 
 class Bucket:
@@ -19,7 +19,7 @@ class Bucket:
     def take(self, key: Hashable, now: float) -> float:
         """0 when the key may go on, else the seconds until it may."""
         arrival = max(self._arrivals.pop(key, now), now)
-        wait = arrival + self._interval - self._room - now
+        wait = arrival - now - (self._room - self._interval)  # in this order it is exact where the room is one
         if wait <= 0:
             arrival += self._interval
             wait = 0.0
