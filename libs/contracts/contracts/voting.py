@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from contracts.base import Event, Texts
 
+Action = Literal["created", "changed", "deleted", "scheduled", "extended", "cancelled", "closed_early", "published"]
 Number = Annotated[int, Field(ge=1)]
 
 
@@ -71,3 +72,12 @@ class ResultPublished(PollState, type="voting.result_published.v1"):
     winners: Annotated[tuple[Number, ...], Field(description="More than one only where `tied`.")]
     ranking: Annotated[tuple[tuple[Number, ...], ...], Field(description="Best first; equals stand together.")]
     tied: bool
+
+
+class OfficialActed(Event, type="voting.official_acted.v1", subject="poll_id"):
+    """An official did something to a poll: for the audit trail, told by the transaction that did it."""
+
+    poll_id: UUID
+    action: Action
+    person_id: UUID
+    at: AwareDatetime

@@ -6,9 +6,10 @@ from chassis import idempotency
 from chassis.due import Timers
 from chassis.handlers import Handlers
 from contracts.tenancy import GovernmentChanged, GovernmentRegistered
+from contracts.voting import OfficialActed
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from identity.actions import codes, people, retention
+from identity.actions import audit, codes, people, retention
 from identity.actions.governments import copy_government
 
 on = Handlers()
@@ -28,3 +29,9 @@ async def on_registered(event: GovernmentRegistered, session: AsyncSession, now:
 async def on_changed(event: GovernmentChanged, session: AsyncSession, now: datetime, *, sequence: int) -> None:
     """Another name, host or language, or switched on or off."""
     await copy_government(session, event, sequence=sequence, now=now)
+
+
+@on(OfficialActed)
+async def on_official_acted(event: OfficialActed, session: AsyncSession, _now: datetime) -> None:
+    """Who ran a vote, and when they did what."""
+    await audit.record(session, f"poll_{event.action}", now=event.at, actor=event.person_id, subject=event.poll_id)

@@ -10,8 +10,10 @@ from chassis.due import Due
 from chassis.events import Received, Undecodable, encode
 from chassis.handlers import Handlers, cannot_heal, process
 from contracts.tenancy import GovernmentChanged
+from contracts.voting import OfficialActed
+from identity.actions import audit
 from identity.handlers import on
-from identity.models import Government, RefreshToken, SignInCode, SignInSession
+from identity.models import AuditEvent, Government, RefreshToken, SignInCode, SignInSession
 from sqlalchemy import func, select, update
 
 AN = "an@example.com"
@@ -39,6 +41,18 @@ async def test_what_tenancy_tells_last_counts_whatever_the_order_of_arrival(worl
     for sequence, name in ((3, "third"), (2, "second"), (3, "third again"), (5, "fifth"), (4, "fourth")):
         await deliver(world, changed(world.tenant, name), sequence)
     assert await name_of(world) == "fifth"
+
+
+async def test_what_officials_do_to_polls_stands_in_the_audit_trail_once(world: Any) -> None:
+    acted = OfficialActed(poll_id=uuid4(), action="closed_early", person_id=uuid4(), at=utc_now())
+    body = encode(acted, event_id=uuid4(), tenant=world.tenant, sequence=3, time=utc_now())
+    for _ in range(2):
+        await process(body, consumer="identity", handlers=on, sessions=world.held.sessions, now=utc_now())
+    async with world.session() as session:
+        (entry,) = (await session.scalars(select(AuditEvent))).all()
+        assert [fault async for fault in audit.faults(session)] == []
+    assert (entry.action, entry.actor_id, entry.subject_id) == ("poll_closed_early", acted.person_id, acted.poll_id)
+    assert entry.at == acted.at
 
 
 async def test_no_government_is_told_of_in_the_name_of_another(world: Any) -> None:

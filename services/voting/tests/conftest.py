@@ -8,6 +8,7 @@ import asyncpg
 import orjson
 import pytest
 from chassis.testing import INTERNAL_KEY, Answer, Client
+from contracts.voting import OfficialActed
 from voting.main import service
 from voting.recent import RECENT
 
@@ -77,7 +78,14 @@ class Town:
         return await (voter or self.voter())("PUT", f"/api/v1/polls/{poll_id}/vote", {"choices": list(choices)})
 
     async def messages(self) -> list[dict[str, Any]]:
-        """What was told to other services, as it will travel."""
+        """What was told to other services of polls, as it will travel."""
+        return [message for message in await self._told() if message["type"] != OfficialActed.type]
+
+    async def acted(self) -> list[dict[str, Any]]:
+        """What was told of officials, for the audit trail."""
+        return [message["data"] for message in await self._told() if message["type"] == OfficialActed.type]
+
+    async def _told(self) -> list[dict[str, Any]]:
         rows = await self.owner.fetch("select body from outbox where tenant = $1 order by id", self.visitor.tenant)
         return [orjson.loads(row["body"]) for row in rows]
 

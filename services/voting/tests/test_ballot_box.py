@@ -82,7 +82,7 @@ async def test_closing_under_64_voters_loses_no_accepted_vote_and_accepts_none_a
         voting = Voting(tenant, UUID(poll_id), first, second)
         await voting.has(random.randint(1, 300))
         async with tenant_session(held.sessions, tenant) as session:
-            closed = await polls.close_early(session, UUID(poll_id), reason=town.reason, now=utc_now())
+            closed = await polls.close_early(session, UUID(poll_id), reason=town.reason, by=uuid4(), now=utc_now())
         await voting.over()
         assert voting.refusals == {"poll_not_open"}
         assert voting.accepted == closed.ballots == await stored(town, poll_id)
@@ -99,7 +99,7 @@ async def test_a_poll_that_the_clock_closes_under_64_voters_counts_every_accepte
         await voting.over()  # refused by the clock alone: nothing has closed the poll
         assert voting.refusals == {"poll_not_open"}
         async with tenant_session(held.sessions, tenant) as session:
-            published = await polls.publish(session, UUID(poll_id), now=utc_now())
+            published = await polls.publish(session, UUID(poll_id), by=uuid4(), now=utc_now())
         assert voting.accepted == published.ballots == await stored(town, poll_id)
 
 
@@ -139,9 +139,9 @@ async def test_a_batch_holds_votes_of_many_governments_and_refuses_those_of_clos
         async with tenant_session(held.sessions, tenant) as session:
             facts = PollIn.model_validate(town.body | town.window()).model_dump()
             poll = await polls.create(session, facts, by=uuid4(), now=utc_now())
-            await polls.schedule(session, poll.id, now=utc_now())
+            await polls.schedule(session, poll.id, by=uuid4(), now=utc_now())
             if number % 8 == 0:
-                await polls.cancel(session, poll.id, reason=town.reason, now=utc_now())
+                await polls.cancel(session, poll.id, reason=town.reason, by=uuid4(), now=utc_now())
         made[tenant] = poll.id
     ballots = [(tenant, poll_id) for tenant, poll_id in made.items() for _ in range(4)]
     random.shuffle(ballots)

@@ -326,3 +326,18 @@ async def test_a_time_without_an_offset_is_belgian_time_and_one_that_the_clocks_
     repeated = await closing("2027-10-31T02:30")
     assert (repeated.status, repeated.json["code"]) == (422, "local_time_is_ambiguous")
     assert (await closing(repeated.json["second"])).json["closes_at"] == "2027-10-31T01:30:00Z"
+
+
+async def test_what_an_official_does_is_told_for_the_audit_trail_and_not_to_the_public(town: Any) -> None:
+    poll_id = await town.announced()
+    later = {"closes_at": town.moment(hours=2), "reason": town.reason}
+    assert (await town.act(poll_id, "extend", later)).status == 200
+    assert (await town.act(poll_id, "extend", {"closes_at": town.moment(hours=1), "reason": town.reason})).status == 409
+    assert (await town.act(poll_id, "close", {"reason": town.reason})).status == 200
+    assert (await town.act(poll_id, "publish")).status == 200
+    acted = await town.acted()
+    assert [one["action"] for one in acted] == ["created", "scheduled", "extended", "closed_early", "published"]
+    officials = {one["person_id"] for one in acted}
+    assert {one["poll_id"] for one in acted} == {poll_id}
+    assert len(officials) == 1
+    assert officials.pop() not in str(await town.messages()) + str((await town.poll(poll_id)).json)

@@ -15,6 +15,7 @@ from chassis.clock import utc_now
 from chassis.db import tenant_session
 from chassis.resources import Resources
 from chassis.worker import Worker
+from contracts.voting import OfficialActed
 from voting.actions import polls
 from voting.main import service
 
@@ -34,7 +35,7 @@ async def worker(held: Resources) -> AsyncIterator[Worker]:
 
 @pytest.fixture
 async def bus(town: Any) -> AsyncIterator[Any]:
-    """What voting tells on the bus about this government, event by event."""
+    """What voting tells on the bus about this government's polls, event by event."""
     connection = await aio_pika.connect(str(town.visitor.settings.amqp_url))
     channel = await connection.channel()
     queue = await channel.declare_queue(exclusive=True)
@@ -44,7 +45,7 @@ async def bus(town: Any) -> AsyncIterator[Any]:
 
     async def hear(message: AbstractIncomingMessage) -> None:
         event = orjson.loads(message.body)
-        if event["tenant"] == str(town.visitor.tenant):
+        if event["tenant"] == str(town.visitor.tenant) and event["type"] != OfficialActed.type:
             heard.put_nowait(event)
 
     await queue.consume(hear, no_ack=True)

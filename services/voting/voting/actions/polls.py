@@ -56,22 +56,25 @@ async def create(session: AsyncSession, facts: Facts, *, by: UUID, now: datetime
     _write(poll, facts, now)
     session.add(poll)
     await session.flush()
+    _note_for_audit(session, poll, "created", by, now)
     return poll
 
 
-async def change(session: AsyncSession, poll_id: UUID, facts: Facts, *, now: datetime) -> Poll:
+async def change(session: AsyncSession, poll_id: UUID, facts: Facts, *, by: UUID, now: datetime) -> Poll:
     """Change what `facts` names of a draft. Refused: `poll_frozen`, and as `lifecycle.check_terms`."""
     poll = await queries.locked_poll(session, poll_id)
     lifecycle.check_change(poll.terms, now)
     _write(poll, facts, now)
     await session.flush()
+    _note_for_audit(session, poll, "changed", by, now)
     return poll
 
 
-async def delete(session: AsyncSession, poll_id: UUID, *, now: datetime) -> None:
+async def delete(session: AsyncSession, poll_id: UUID, *, by: UUID, now: datetime) -> None:
     """Delete a draft. Refused: `poll_frozen`."""
     poll = await queries.locked_poll(session, poll_id)
     lifecycle.check_change(poll.terms, now)
+    _note_for_audit(session, poll, "deleted", by, now)
     await session.delete(poll)
 
 
@@ -96,7 +99,7 @@ def _write(poll: Poll, facts: Facts, now: datetime) -> None:
 # From announcing to publishing
 
 
-async def schedule(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Poll:
+async def schedule(session: AsyncSession, poll_id: UUID, *, by: UUID, now: datetime) -> Poll:
     """Announce a draft: what people vote on is fixed from here on. One whose time has come opens at once.
 
     Refused: as `lifecycle.check_schedule`.
@@ -106,6 +109,7 @@ async def schedule(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Po
     await resources_of(session).keyring.create(session, KEY, poll.id)
     poll.status = Status.SCHEDULED
     await _tell(session, poll, events.PollScheduled, now)
+    _note_for_audit(session, poll, "scheduled", by, now)
     opens_at, closes_at = _times(poll)
     await due.at(session, OPENING, subject=poll.id, when=opens_at)
     await due.at(session, CLOSING, subject=poll.id, when=closes_at)
@@ -135,7 +139,9 @@ async def settle(session: AsyncSession, poll: Poll, *, now: datetime) -> None:
         await _end(session, poll, now)
 
 
-async def extend(session: AsyncSession, poll_id: UUID, *, closes_at: datetime, reason: Reason, now: datetime) -> Poll:
+async def extend(
+    session: AsyncSession, poll_id: UUID, *, closes_at: datetime, reason: Reason, by: UUID, now: datetime
+) -> Poll:
     """Let a poll close later. Refused: as `lifecycle.check_extend`."""
     poll, now = await _locked(session, poll_id, now)
     lifecycle.check_extend(poll.terms, now, closes_at=closes_at, reason=reason, languages=poll.titles)
@@ -143,19 +149,21 @@ async def extend(session: AsyncSession, poll_id: UUID, *, closes_at: datetime, r
     poll.closes_at = closes_at
     _note(poll, "extended", reason, now)
     await _tell(session, poll, events.PollChanged, now)
+    _note_for_audit(session, poll, "extended", by, now)
     await settle(session, poll, now=now)
     return poll
 
 
-async def close_early(session: AsyncSession, poll_id: UUID, *, reason: Reason, now: datetime) -> Poll:
+async def close_early(session: AsyncSession, poll_id: UUID, *, reason: Reason, by: UUID, now: datetime) -> Poll:
     """Close an open poll before its time and count it. Refused: as `lifecycle.check_close`."""
     poll, now = await _locked(session, poll_id, now)
     lifecycle.check_close(poll.terms, now, reason=reason, languages=poll.titles)
     await _end(session, poll, now, early=reason)
+    _note_for_audit(session, poll, "closed_early", by, now)
     return poll
 
 
-async def cancel(session: AsyncSession, poll_id: UUID, *, reason: Reason, now: datetime) -> Poll:
+async def cancel(session: AsyncSession, poll_id: UUID, *, reason: Reason, by: UUID, now: datetime) -> Poll:
     """Call a poll off before it closes; it will have no result. Refused: as `lifecycle.check_cancel`."""
     poll, now = await _locked(session, poll_id, now)
     lifecycle.check_cancel(poll.terms, now, reason=reason, languages=poll.titles)
@@ -163,10 +171,11 @@ async def cancel(session: AsyncSession, poll_id: UUID, *, reason: Reason, now: d
     poll.status = Status.CANCELLED
     _note(poll, "cancelled", reason, now)
     await _tell(session, poll, events.PollCancelled, now)
+    _note_for_audit(session, poll, "cancelled", by, now)
     return poll
 
 
-async def publish(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Poll:
+async def publish(session: AsyncSession, poll_id: UUID, *, by: UUID, now: datetime) -> Poll:
     """Publish the result of a poll that has closed. Refused: as `lifecycle.check_publish`."""
     poll, now = await _locked(session, poll_id, now)
     await settle(session, poll, now=now)
@@ -174,6 +183,7 @@ async def publish(session: AsyncSession, poll_id: UUID, *, now: datetime) -> Pol
     outcome = await queries.outcome(session, poll.id)
     poll.status = Status.PUBLISHED
     await _tell(session, poll, events.ResultPublished, now, **_result(outcome))
+    _note_for_audit(session, poll, "published", by, now)
     return poll
 
 
@@ -236,6 +246,12 @@ async def _tell(session: AsyncSession, poll: Poll, event: type[events.PollState]
     poll.changed_at = now
     await session.flush()  # the new version exists before the event that carries it
     emit(session, event(**state(poll), **more), sequence=poll.version, now=now)
+
+
+def _note_for_audit(session: AsyncSession, poll: Poll, action: events.Action, by: UUID, now: datetime) -> None:
+    """Who did it is told apart from what everyone may know of a poll."""
+    acted = events.OfficialActed(poll_id=poll.id, action=action, person_id=by, at=now)
+    emit(session, acted, sequence=poll.version, now=now)
 
 
 def state(poll: Poll) -> dict[str, Any]:

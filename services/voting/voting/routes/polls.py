@@ -147,14 +147,14 @@ async def post_poll(body: PollIn, session: Session, actor: Official, now: Now) -
 @router.patch("/{poll_id}", responses=problems(*OFFICIAL, *TERMS, "poll_frozen"))
 async def patch_poll(poll_id: UUID, body: PollPatch, session: Session, actor: Official, now: Now) -> PollOut:
     """Change a draft; what is absent stays. From scheduling on nothing can be changed here."""
-    poll = await polls.change(session, poll_id, _facts(body, exclude_unset=True), now=now)
+    poll = await polls.change(session, poll_id, _facts(body, exclude_unset=True), by=actor.person_id, now=now)
     return poll_out(poll, actor, now)
 
 
 @router.delete("/{poll_id}", status_code=204, responses=problems(*OFFICIAL, "poll_frozen"))
-async def delete_poll(poll_id: UUID, session: Session, _: Official, now: Now) -> None:
+async def delete_poll(poll_id: UUID, session: Session, actor: Official, now: Now) -> None:
     """Delete a draft."""
-    await polls.delete(session, poll_id, now=now)
+    await polls.delete(session, poll_id, by=actor.person_id, now=now)
 
 
 def _facts(body: BaseModel, **how: Any) -> dict[str, Any]:
@@ -173,32 +173,36 @@ def _facts(body: BaseModel, **how: Any) -> dict[str, Any]:
 )
 async def post_schedule(poll_id: UUID, session: Session, actor: Official, now: Now) -> PollOut:
     """Announce a draft: it opens and closes at its times, and what people vote on is fixed."""
-    return poll_out(await polls.schedule(session, poll_id, now=now), actor, now)
+    return poll_out(await polls.schedule(session, poll_id, by=actor.person_id, now=now), actor, now)
 
 
 @router.post("/{poll_id}/extend", responses=problems(*OFFICIAL, "poll_not_running", "not_later", "reason_missing"))
 async def post_extend(poll_id: UUID, body: Extension, session: Session, actor: Official, now: Now) -> PollOut:
     """Let a poll close later, for a public reason."""
-    poll = await polls.extend(session, poll_id, closes_at=body.closes_at, reason=_reason(body), now=now)
+    poll = await polls.extend(
+        session, poll_id, closes_at=body.closes_at, reason=_reason(body), by=actor.person_id, now=now
+    )
     return poll_out(poll, actor, now)
 
 
 @router.post("/{poll_id}/cancel", responses=problems(*OFFICIAL, "poll_not_running", "reason_missing"))
 async def post_cancel(poll_id: UUID, body: WithReason, session: Session, actor: Official, now: Now) -> PollOut:
     """Call a poll off before it closes, for a public reason; it will have no result."""
-    return poll_out(await polls.cancel(session, poll_id, reason=_reason(body), now=now), actor, now)
+    return poll_out(await polls.cancel(session, poll_id, reason=_reason(body), by=actor.person_id, now=now), actor, now)
 
 
 @router.post("/{poll_id}/close", responses=problems(*OFFICIAL, "poll_not_open", "reason_missing"))
 async def post_close(poll_id: UUID, body: WithReason, session: Session, actor: Official, now: Now) -> PollOut:
     """Close an open poll before its time, for a public reason."""
-    return poll_out(await polls.close_early(session, poll_id, reason=_reason(body), now=now), actor, now)
+    return poll_out(
+        await polls.close_early(session, poll_id, reason=_reason(body), by=actor.person_id, now=now), actor, now
+    )
 
 
 @router.post("/{poll_id}/publish", responses=problems(*OFFICIAL, "poll_not_closed"))
 async def post_publish(poll_id: UUID, session: Session, actor: Official, now: Now) -> PollOut:
     """Publish the result of a poll that has closed."""
-    return poll_out(await polls.publish(session, poll_id, now=now), actor, now)
+    return poll_out(await polls.publish(session, poll_id, by=actor.person_id, now=now), actor, now)
 
 
 def _reason(body: Extension | WithReason) -> dict[str, str]:
