@@ -82,7 +82,9 @@ async def urls() -> AsyncIterator[Urls]:
         async with SMTP(hostname="127.0.0.1", port=smtp.getsockname()[1], local_hostname="test") as client:
             for to in ("an.janssens@example.org", "averyveryverylongaddress.withoutanyspace@subdomain.example.org"):
                 subject = "Uw code om u aan te melden bij Stad Leuven"
-                await client.send_message(compose(Mail(to=to, subject=subject, text=TEXT, html=HTML), sender))
+                message = compose(Mail(to=to, subject=subject, text=TEXT), sender)
+                message.add_alternative(HTML, subtype="html")
+                await client.send_message(message)
         yield Urls(mail, traces)
 
 

@@ -219,7 +219,7 @@ def test_a_missing_server_is_told_with_the_line_to_run_by_who_is_not_root(open_f
     command = [python, "-c", "from inspraak_dev.cli import main; main()", "up", "--servers-only"]
     ran = subprocess.run(command, env=environment, user="nobody", capture_output=True, text=True, check=False)
     assert ran.returncode == 1, ran.stderr
-    assert "missing programs (redis-server); run this once, then try again:" in ran.stderr
+    assert "missing programs (redis-server); run this once as root, then try again:" in ran.stderr
     assert "-m inspraak_dev.apt" in ran.stderr
     assert list(data.glob("*/*/state.json")) == []
 

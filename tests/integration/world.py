@@ -121,9 +121,12 @@ class Government:
         await self.must("PATCH", "/api/v1/me", {"language": language}, by=person)
         await self.must("PUT", "/api/v1/subscriptions/polls", by=person)
 
-    async def mails(self, person: Person) -> list[str]:
-        """The subjects of somebody's mails, oldest first."""
-        return [mail["subject"] for mail in reversed(await self.platform.mails(person.email))]
+    async def mails(self, person: Person, *, copies: bool = True) -> list[str]:
+        """The subjects of somebody's mails, oldest first; without `copies` those of one Message-ID are one mail."""
+        mails = list(reversed(await self.platform.mails(person.email)))
+        if not copies:
+            mails = list({dict(mail["headers"])["Message-ID"]: mail for mail in mails}.values())
+        return [mail["subject"] for mail in mails]
 
 
 class World:
