@@ -45,7 +45,8 @@ async def test_two_relays_and_two_sets_of_timers_let_every_event_take_effect_onc
 
         await eventually(all_closed, what="the end of every poll")
         facts = sorted((event["subject"], event["type"]) for event in events if event["subject"] in polls)
-    life = ("voting.poll_closed.v1", "voting.poll_opened.v1", "voting.poll_scheduled.v1")
+    life = ["voting.poll_closed.v1", "voting.poll_opened.v1", "voting.poll_scheduled.v1"]
+    life += ["voting.official_acted.v1"] * 2  # created and scheduled
     assert facts == sorted((poll, fact) for poll in polls for fact in life)
     await told(government, reader, *[f"U kunt stemmen: Vraag van {government.slug}"] * 12)
 

@@ -58,8 +58,10 @@ async def test_events_sent_by_a_relay_that_is_killed_before_its_commit_are_sent_
     government = await world.government(people=2)
     readers = await readers_of(government, "nl", "nl")
     async with platform.tap("voting.poll_opened.v1") as opened:
+        poll = await government.draft()
+        await eventually(lambda: everything_sent(platform), what="the relay at rest")
         await platform.kill("rabbitmq", signal.SIGSTOP)  # it takes what is sent, and confirms nothing
-        poll = await government.poll()
+        await government.must("POST", f"/api/v1/polls/{poll}/schedule", by=government.official)
         await eventually(lambda: relay_waits_for_the_broker(platform), what="the relay in its transaction")
         await platform.kill("voting")
         await platform.kill("rabbitmq", signal.SIGCONT)
@@ -73,6 +75,10 @@ async def test_events_sent_by_a_relay_that_is_killed_before_its_commit_are_sent_
     for reader in readers:
         await told(government, reader, f"U kunt stemmen: Vraag van {government.slug}")
     assert await platform.value("voting", "SELECT count(*) FROM outbox") == 0
+
+
+async def everything_sent(platform):
+    return await platform.value("voting", "SELECT count(*) = 0 FROM outbox")
 
 
 async def relay_waits_for_the_broker(platform):
