@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from contracts.base import Event, Language, Texts
 
@@ -33,3 +33,15 @@ class GovernmentRegistered(GovernmentState, type="tenancy.government_registered.
 
 class GovernmentChanged(GovernmentState, type="tenancy.government_changed.v1"):
     """A government changed its name, hosts, languages or look, or was switched on or off."""
+
+
+Setting = Literal["names", "languages", "colour", "contact_email"]
+
+
+class SettingsChanged(Event, type="tenancy.settings_changed.v1", subject="government_id", tenant="government_id"):
+    """An administrator changed settings of their government: for the audit trail, told by the transaction that did."""
+
+    government_id: UUID
+    settings: Annotated[tuple[Setting, ...], Field(min_length=1, description="Which of them are different now.")]
+    person_id: UUID
+    at: AwareDatetime

@@ -5,7 +5,7 @@ from datetime import datetime
 from chassis import idempotency
 from chassis.due import Timers
 from chassis.handlers import Handlers
-from contracts.tenancy import GovernmentChanged, GovernmentRegistered
+from contracts.tenancy import GovernmentChanged, GovernmentRegistered, SettingsChanged
 from contracts.voting import OfficialActed
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,3 +35,16 @@ async def on_changed(event: GovernmentChanged, session: AsyncSession, now: datet
 async def on_official_acted(event: OfficialActed, session: AsyncSession, _now: datetime) -> None:
     """Who ran a vote, and when they did what."""
     await audit.record(session, f"poll_{event.action}", now=event.at, actor=event.person_id, subject=event.poll_id)
+
+
+@on(SettingsChanged)
+async def on_settings_changed(event: SettingsChanged, session: AsyncSession, _now: datetime) -> None:
+    """Who changed what the government calls itself, looks like or is reached at."""
+    await audit.record(
+        session,
+        "government_changed",
+        now=event.at,
+        actor=event.person_id,
+        subject=event.government_id,
+        settings=list(event.settings),
+    )

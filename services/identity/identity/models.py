@@ -171,6 +171,11 @@ class AuditEvent(TenantRow, Base):
     """Something that was done, by whom and to whom: ids only. A trigger refuses to change or delete it."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_action", "tenant_id", "action", "number"),
+        Index("ix_audit_events_actor_id", "tenant_id", "actor_id", "number"),
+        Index("ix_audit_events_subject_id", "tenant_id", "subject_id", "number"),
+    )
 
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     at: Mapped[datetime]

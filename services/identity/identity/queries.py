@@ -6,11 +6,13 @@ from uuid import UUID
 
 from chassis.db import tenant_of
 from chassis.refusals import Refused
-from sqlalchemy import Select, func, select
+from sqlalchemy import ScalarSelect, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from identity.models import Government, Person, RoleGrant
+from identity.models import AuditEvent, Government, Person, RoleGrant
 from identity.rules import mailbox_of
+from identity.schemas import AuditQuery
 from identity.settings import Settings
 from identity.texts import PLATFORM_NAME, name_in
 
@@ -106,6 +108,28 @@ def people_with_roles(*, email_prefix: str | None, role: str | None) -> Select[t
     if role:
         query = query.where(Person.id.in_(select(RoleGrant.person_id).where(RoleGrant.role == role)))
     return query
+
+
+def audit_events(wanted: AuditQuery) -> Select[AuditEvent, str, str]:
+    """Events with the address of who acted and of whom it was done to, while these have accounts.
+
+    The trail itself holds ids alone, so that whoever leaves the platform leaves no address behind in it.
+    """
+    query = select(AuditEvent, _address_of(AuditEvent.actor_id), _address_of(AuditEvent.subject_id))
+    if wanted.action:
+        query = query.where(AuditEvent.action.in_(wanted.action))
+    if wanted.person_id:
+        query = query.where(or_(AuditEvent.actor_id == wanted.person_id, AuditEvent.subject_id == wanted.person_id))
+    if wanted.since:
+        query = query.where(AuditEvent.at >= wanted.since)
+    if wanted.until:
+        query = query.where(AuditEvent.at < wanted.until)
+    return query
+
+
+def _address_of(person_id: InstrumentedAttribute[UUID | None]) -> ScalarSelect[str]:
+    same = (Person.tenant_id == AuditEvent.tenant_id, Person.id == person_id)
+    return select(Person.email_norm).where(*same).correlate(AuditEvent).scalar_subquery()
 
 
 async def addresses(session: AsyncSession, person_ids: Sequence[UUID]) -> Sequence[Person]:

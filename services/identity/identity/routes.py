@@ -10,7 +10,6 @@ from chassis.idempotency import idempotent
 from chassis.pages import Page, Paging, keyset
 from chassis.problems import problems
 from fastapi import APIRouter, Depends, Query, Request, Response, status
-from sqlalchemy import select
 
 from identity import models, queries, rules
 from identity.actions import codes, people, sessions
@@ -20,6 +19,7 @@ from identity.schemas import (
     AddressesRequest,
     AddressOut,
     AuditEventOut,
+    AuditQuery,
     CodeRequest,
     CodeRequestOut,
     Invitation,
@@ -191,10 +191,13 @@ async def delete_role(person_id: UUID, role: Role, session: Session, actor: Admi
 
 
 @router.get("/api/v1/audit", responses=problems("not_signed_in", "forbidden", "invalid"))
-async def get_audit(session: Session, _: Administrator, paging: Paging) -> Page[AuditEventOut]:
+async def get_audit(
+    session: Session, _: Administrator, paging: Paging, wanted: Annotated[AuditQuery, Query()]
+) -> Page[AuditEventOut]:
     """Who did what to whom at this government, newest first."""
     newest_first = [models.AuditEvent.number.desc()]
-    return await keyset(session, select(models.AuditEvent), order=newest_first, paging=paging, into=_audit_event_out)
+    query = queries.audit_events(wanted)
+    return await keyset(session, query, order=newest_first, paging=paging, into=_audit_event_out)
 
 
 @router.post("/internal/v1/addresses", include_in_schema=False)
@@ -221,13 +224,16 @@ def _person_out(row: Any) -> PersonOut:
     return PersonOut.model_validate(_facts(person) | {"roles": sorted(roles)})
 
 
-def _audit_event_out(event: models.AuditEvent) -> AuditEventOut:
+def _audit_event_out(row: Any) -> AuditEventOut:
+    event, actor_email, subject_email = row
     return AuditEventOut(
         number=event.number,
         at=event.at,
         actor_id=event.actor_id,
+        actor_email=actor_email,
         action=event.action,
         subject_id=event.subject_id,
+        subject_email=subject_email,
         facts=event.facts,
         hash=event.hash.hex(),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from contracts.base import Language
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from identity.rules import Role, normalised_email
 
@@ -106,14 +106,27 @@ class PersonOut(BaseModel):
     signed_in_at: datetime | None
 
 
+class AuditQuery(BaseModel):
+    """Which events of the audit trail are asked for; what is absent narrows nothing."""
+
+    action: list[Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,64}$")]] = Field(
+        [], max_length=50, description="Only these."
+    )
+    person_id: UUID | None = Field(None, description="Who did it, or whom it was done to.")
+    since: AwareDatetime | None = Field(None, description="From this instant on.")
+    until: AwareDatetime | None = Field(None, description="Before this instant.")
+
+
 class AuditEventOut(BaseModel):
     """One event of the audit trail, and its link in the chain."""
 
     number: int
     at: datetime
     actor_id: UUID | None
+    actor_email: str | None = Field(description="Of who did it, while they have an account.")
     action: str
     subject_id: UUID | None
+    subject_email: str | None = Field(description="Of the person it was done to, while they have an account.")
     facts: dict[str, Any]
     hash: str = Field(description="SHA-256 in hexadecimal, over this event and the hash before it.")
 

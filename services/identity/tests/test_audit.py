@@ -1,7 +1,9 @@
 """The audit trail: whole, in order, and nobody rewrites it."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import asyncpg
@@ -115,3 +117,37 @@ async def test_administrators_read_it_newest_first_in_pages(world: Any) -> None:
     rest = (await boss("GET", f"/api/v1/audit?limit=2&cursor={page['next']}")).json
     assert [item["action"] for item in rest["items"]] == ["person_invited"]
     assert rest["next"] is None
+
+
+async def test_administrators_find_what_somebody_did_and_what_was_done_to_them(world: Any) -> None:
+    async with world.session() as session:
+        boss_id, _ = await people.invite(
+            session, "an@example.com", ["administrator"], language="nl", by=people.Grantor(None), now=utc_now()
+        )
+        await record(session, "poll_created", now=utc_now() - timedelta(days=2), actor=boss_id.id, subject=uuid4())
+    boss = await world.signed_in("an@example.com")
+    me = (await boss("GET", "/api/v1/me")).json["person_id"]
+
+    async def found(query: str) -> list[str]:
+        answer = await boss("GET", f"/api/v1/audit?{query}")
+        assert answer.status == 200, answer.body
+        return [item["action"] for item in answer.json["items"]]
+
+    assert await found("action=poll_created&action=role_granted") == ["poll_created", "role_granted"]
+    assert await found(f"person_id={me}") == ["signed_in", "poll_created", "role_granted", "person_invited"]
+    assert await found(f"person_id={uuid4()}") == []
+    yesterday = quote((utc_now() - timedelta(days=1)).isoformat())
+    assert await found(f"until={yesterday}") == ["poll_created"]
+    assert "poll_created" not in await found(f"since={yesterday}")
+    (entry,) = (await boss("GET", "/api/v1/audit?action=role_granted")).json["items"]
+    assert (entry["actor_email"], entry["subject_email"]) == (None, "an@example.com")
+
+
+@pytest.mark.parametrize("query", ["action=Poll", "person_id=an", "since=yesterday", "until=2026-11-24T00:00:00"])
+async def test_a_filter_that_cannot_be_read_is_refused(world: Any, query: str) -> None:
+    async with world.session() as session:
+        await people.invite(
+            session, "an@example.com", ["administrator"], language="nl", by=people.Grantor(None), now=utc_now()
+        )
+    boss = await world.signed_in("an@example.com")
+    assert (await boss("GET", f"/api/v1/audit?{query}")).status == 422

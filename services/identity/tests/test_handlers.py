@@ -9,7 +9,7 @@ from chassis.clock import utc_now
 from chassis.due import Due
 from chassis.events import Received, Undecodable, encode
 from chassis.handlers import Handlers, cannot_heal, process
-from contracts.tenancy import GovernmentChanged
+from contracts.tenancy import GovernmentChanged, SettingsChanged
 from contracts.voting import OfficialActed
 from identity.actions import audit
 from identity.handlers import on
@@ -53,6 +53,19 @@ async def test_what_officials_do_to_polls_stands_in_the_audit_trail_once(world: 
         assert [fault async for fault in audit.faults(session)] == []
     assert (entry.action, entry.actor_id, entry.subject_id) == ("poll_closed_early", acted.person_id, acted.poll_id)
     assert entry.at == acted.at
+
+
+async def test_what_administrators_change_of_their_government_stands_in_the_audit_trail(world: Any) -> None:
+    told = SettingsChanged(government_id=world.tenant, settings=("colour", "names"), person_id=uuid4(), at=utc_now())
+    body = encode(told, event_id=uuid4(), tenant=world.tenant, sequence=3, time=utc_now())
+    await process(body, consumer="identity", handlers=on, sessions=world.held.sessions, now=utc_now())
+    async with world.session() as session:
+        (entry,) = (await session.scalars(select(AuditEvent))).all()
+    assert (entry.action, entry.actor_id, entry.facts) == (
+        "government_changed",
+        told.person_id,
+        {"settings": ["colour", "names"]},
+    )
 
 
 async def test_no_government_is_told_of_in_the_name_of_another(world: Any) -> None:

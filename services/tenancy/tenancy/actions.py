@@ -7,12 +7,12 @@ from uuid import UUID
 
 from chassis.db import tenant_session
 from chassis.outbox import emit
-from contracts.tenancy import GovernmentChanged, GovernmentRegistered, GovernmentState
+from contracts.tenancy import GovernmentChanged, GovernmentRegistered, GovernmentState, SettingsChanged
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from tenancy import rules
 from tenancy.models import Government, Host
-from tenancy.queries import all_governments
+from tenancy.queries import all_governments, locked
 
 Facts = dict[str, Any]
 
@@ -51,6 +51,25 @@ async def change(session: AsyncSession, government: Government, facts: Facts) ->
     return government
 
 
+async def change_settings(
+    session: AsyncSession, government_id: UUID, facts: Facts, *, by: UUID, now: datetime
+) -> Government:
+    """What an administrator of a government changes of it: names, languages, colour, contact_email.
+
+    Raises:
+        Refused: 404 `no_such_government`; 422 `bad_languages`, `name_missing`, `bad_colour`, `bad_contact_email`.
+    """
+    government = await locked(session, government_id)
+    before = state(government)
+    await change(session, government, facts)
+    after = state(government)
+    different = tuple(name for name in facts if before[name] != after[name])
+    if different:
+        told = SettingsChanged(government_id=government_id, settings=different, person_id=by, at=now)
+        emit(session, told, sequence=government.version)
+    return government
+
+
 def state(government: Government) -> Facts:
     """A government's whole public state, as its events carry it."""
     return {
@@ -82,3 +101,5 @@ def _check(facts: Facts) -> None:
     rules.check_hosts(facts["hosts"])
     if facts.get("kbo_number"):
         rules.check_kbo_number(facts["kbo_number"])
+    if facts.get("contact_email"):
+        rules.check_contact_email(facts["contact_email"])

@@ -29,6 +29,14 @@ async def government(session: AsyncSession, government_id: UUID) -> Government:
     return found
 
 
+async def locked(session: AsyncSession, government_id: UUID) -> Government:
+    """One government that is about to change: who wants to change it too waits; 404 where there is none."""
+    found = await session.get(Government, government_id, with_for_update=True)
+    if found is None:
+        raise Refused("no_such_government", status=404)
+    return found
+
+
 async def by_slug(session: AsyncSession, slug: str) -> Government:
     """The government of a slug, locked, since who looks it up so is about to change it; 404 where there is none."""
     found = await session.scalar(select(Government).where(Government.slug == slug).with_for_update())

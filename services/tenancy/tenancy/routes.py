@@ -3,14 +3,15 @@
 from typing import Annotated
 
 from chassis.auth import PLATFORM, Actor, require
+from chassis.clock import Now
 from chassis.db import Session, tenant_session
 from chassis.problems import problems
 from chassis.refusals import Refused
 from fastapi import APIRouter, Depends, Request, Response
 
 from tenancy import queries
-from tenancy.actions import state
-from tenancy.schemas import GovernmentList, GovernmentOut
+from tenancy.actions import change_settings, state
+from tenancy.schemas import GovernmentList, GovernmentOut, GovernmentPatch
 
 router = APIRouter()
 
@@ -23,6 +24,7 @@ async def _operator(person: Annotated[Actor, Depends(require("operator"))]) -> A
 
 
 Operator = Annotated[Actor, Depends(_operator)]
+Administrator = Annotated[Actor, Depends(require("administrator"))]
 
 
 @router.get("/api/v1/government", responses=problems("not_found"))
@@ -31,6 +33,19 @@ async def get_government(session: Session, request: Request, response: Response)
     found = await queries.government(session, request.state.tenant_id)
     response.headers["cache-control"] = "public, max-age=5"
     return GovernmentOut(**state(found))
+
+
+@router.patch(
+    "/api/v1/government",
+    responses=problems("not_signed_in", "forbidden")
+    | problems("no_such_government", status=404)
+    | problems("invalid", "bad_languages", "name_missing", "bad_contact_email", status=422),
+)
+async def patch_government(body: GovernmentPatch, session: Session, actor: Administrator, now: Now) -> GovernmentOut:
+    """Change names, languages, colour or contact; what is absent stays. Pages follow within seconds."""
+    facts = body.model_dump(exclude_unset=True)
+    changed = await change_settings(session, actor.tenant_id, facts, by=actor.person_id, now=now)
+    return GovernmentOut(**state(changed))
 
 
 @router.get("/api/v1/governments", responses=problems("not_signed_in", "forbidden"))

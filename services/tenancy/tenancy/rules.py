@@ -11,6 +11,8 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 KBO_DIGITS = 10
 LONGEST_LABEL = 63  # RFC 1035 §2.3.4
+LONGEST_ADDRESS = 254  # RFC 5321 §4.5.3.1.3, without the angle brackets
+ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f<>,;]+@[^@\s\x00-\x1f\x7f<>,;]+\.[^@\s\x00-\x1f\x7f<>,;]+")
 
 
 def check_slug(slug: str) -> None:
@@ -51,3 +53,9 @@ def check_kbo_number(number: str) -> None:
     well_formed = len(number) == KBO_DIGITS and number.isascii() and number.isdigit() and number[0] in "01"
     if not well_formed or 97 - int(number[:8]) % 97 != int(number[8:]):
         raise Refused("bad_kbo_number", status=422, kbo_number=number)
+
+
+def check_contact_email(address: str) -> None:
+    """Refuse what is no address to write to; whether anybody reads what comes there, only a mail can tell."""
+    if len(address) > LONGEST_ADDRESS or not ADDRESS.fullmatch(address):
+        raise Refused("bad_contact_email", status=422, contact_email=address)

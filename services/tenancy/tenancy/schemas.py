@@ -1,8 +1,10 @@
 """HTTP bodies."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel
+from contracts.base import Language
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
 class GovernmentOut(BaseModel):
@@ -25,3 +27,32 @@ class GovernmentList(BaseModel):
     """Governments, by slug."""
 
     items: list[GovernmentOut]
+
+
+def _in_lower_case(colour: str) -> str:
+    return colour.lower()
+
+
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+]
+
+
+class GovernmentPatch(BaseModel):
+    """What administrators may change of their government; what is absent stays.
+
+    Hosts, slug and codes are the platform's: whoever could change them could take another government's place.
+    Factories where null is not allowed: the documentation would promise a plain default to whoever leaves one out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    names: dict[Language, Line] = Field(default_factory=dict, min_length=1, description="its name by language")
+    languages: list[Language] = Field(
+        default_factory=list, min_length=1, max_length=4, description="of its pages; the first is the default"
+    )
+    colour: Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_in_lower_case)] = Field(
+        default_factory=str
+    )
+    contact_email: str | None = Field(None, max_length=254, description="where citizens may write; null: nowhere")

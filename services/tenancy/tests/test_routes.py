@@ -107,6 +107,63 @@ async def test_a_refused_change_leaves_everything_as_it_was(client, sessions):
     assert len(await told(sessions)) == 1
 
 
+async def test_administrators_change_how_their_government_presents_itself(client, sessions):
+    await register(sessions, client.tenant)
+    person = uuid4()
+    boss = client.as_person(person, "administrator")
+    facts = {"colour": "#004B87", "languages": ["fr", "nl"], "contact_email": "inspraak@leuven.example"}
+    changed = await boss("PATCH", "/api/v1/government", facts)
+    assert (changed.status, changed.json["colour"], changed.json["languages"]) == (200, "#004b87", ["fr", "nl"])
+    assert changed.json["names"] == LEUVEN["names"]
+    assert (await client("GET", "/api/v1/government")).json == changed.json
+    _, government, settings = await told(sessions)
+    assert (government[0], government[2]["contact_email"]) == (
+        "tenancy.government_changed.v1",
+        "inspraak@leuven.example",
+    )
+    assert settings[0] == "tenancy.settings_changed.v1"
+    assert (settings[2]["person_id"], sorted(settings[2]["settings"])) == (str(person), sorted(facts))
+    await boss("PATCH", "/api/v1/government", facts)
+    assert len(await told(sessions)) == 3, "what changes nothing is told to nobody"
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"languages": ["en", "nl"]}, "name_missing"),
+        ({"languages": ["nl", "nl"]}, "bad_languages"),
+        ({"languages": []}, "invalid"),
+        ({"languages": ["es"]}, "invalid"),
+        ({"names": {}}, "invalid"),
+        ({"names": {"nl": " "}}, "invalid"),
+        ({"names": {"nl": "a\nb"}}, "invalid"),
+        ({"names": {"fr": "Louvain"}}, "name_missing"),
+        ({"colour": "red"}, "invalid"),
+        ({"colour": None}, "invalid"),
+        ({"contact_email": "nobody"}, "bad_contact_email"),
+        ({"contact_email": "a b@example.org"}, "bad_contact_email"),
+        ({"hosts": ["gent.localhost"]}, "invalid"),
+        ({"slug": "gent"}, "invalid"),
+        ({"active": False}, "invalid"),
+    ],
+)
+async def test_a_setting_that_cannot_be_is_refused_and_changes_nothing(client, sessions, facts, code):
+    await register(sessions, client.tenant)
+    refused = await client.as_person(None, "administrator")("PATCH", "/api/v1/government", facts)
+    assert (refused.status, refused.json["code"]) == (422, code)
+    assert (await client("GET", "/api/v1/government")).json["names"] == LEUVEN["names"]
+    assert len(await told(sessions)) == 1
+
+
+async def test_only_administrators_change_their_government_and_no_other(client, sessions):
+    await register(sessions, client.tenant)
+    assert (await client("PATCH", "/api/v1/government", {"colour": "#004b87"})).status == 401
+    for role in ("participant", "project_manager", "moderator", "operator"):
+        assert (await client.as_person(None, role)("PATCH", "/api/v1/government", {"colour": "#004b87"})).status == 403
+    nowhere = await client.of(uuid4()).as_person(None, "administrator")("PATCH", "/api/v1/government", {})
+    assert (nowhere.status, nowhere.json["code"]) == (404, "no_such_government")
+
+
 async def test_who_does_not_come_through_the_gateway_is_refused(client):
     answer = await client("GET", "/api/v1/government", **{"x-inspraak-key": "wrong"})
     assert (answer.status, answer.json["code"]) == (403, "not_through_the_gateway")
