@@ -14,7 +14,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 NOTHING = {401, 403, 404}
 OWN = {  # routes that name nothing of another government: what they answer to B's official is B's
     "get_audit", "get_government", "get_me", "get_people", "get_polls", "get_subscriptions", "post_poll",
-    "patch_me", "post_person", "post_code", "post_sign_out", "put_subscription", "delete_subscription",
+    "patch_government", "patch_me", "post_person", "post_code", "post_sign_out", "put_subscription",
+    "delete_subscription",
 }  # fmt: skip
 MARK = "van-a-alleen"
 
@@ -67,6 +68,7 @@ class Operation:
     def _body(self, estate: Estate) -> Any:
         bodies = {
             "patch_me": {"display_name": "B"},
+            "patch_government": {"colour": "#004b87"},
             "post_person": {"email": "b@b.example", "roles": ["moderator"]},
             "post_poll": {"titles": {"nl": "Van B"}, "rule": "yes_no"},
             "patch_poll": {"titles": {"nl": "Veranderd"}},
