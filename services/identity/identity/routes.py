@@ -151,6 +151,13 @@ async def get_people(
     )
 
 
+@router.get("/api/v1/people/{person_id}", responses=problems("not_signed_in", "forbidden", "not_found", "invalid"))
+async def get_person(person_id: UUID, session: Session, _: Administrator) -> PersonOut:
+    """One person of this government."""
+    found = await queries.person(session, person_id)
+    return _person_out((found, await queries.roles_of(session, person_id)))
+
+
 @router.post(
     "/api/v1/people",
     status_code=status.HTTP_201_CREATED,

@@ -49,6 +49,7 @@ async def test_people_change_nothing_else_about_themselves(world: Any, body: dic
     [
         ("GET", "/api/v1/people"),
         ("POST", "/api/v1/people"),
+        ("GET", f"/api/v1/people/{UUID(int=7)}"),
         ("PUT", f"/api/v1/people/{UUID(int=7)}/roles/moderator"),
         ("DELETE", f"/api/v1/people/{UUID(int=7)}/roles/moderator"),
         ("GET", "/api/v1/audit"),
@@ -244,6 +245,15 @@ async def test_ten_administrators_who_invite_one_official_at_once_make_one_accou
     assert {answer.status for answer in answers} == {201}
     await world.run_timers()
     assert [mail["To"] for mail in world.mailbox.mails].count(BERT) == 1
+
+
+async def test_an_administrator_sees_one_person_of_the_own_government(world: Any) -> None:
+    boss = await administrator(world)
+    (bert,) = await officials(world, BERT, role="moderator")
+    (stranger,) = await officials(world, CEM, tenant=uuid4())
+    found = await boss("GET", f"/api/v1/people/{bert}")
+    assert (found.status, found.json["email"], found.json["roles"]) == (200, BERT, ["moderator"])
+    assert (await boss("GET", f"/api/v1/people/{stranger}")).status == 404
 
 
 async def test_the_list_of_people_comes_in_pages_and_by_the_beginning_of_the_address(world: Any) -> None:
