@@ -64,12 +64,32 @@ async def test_equal_ranks_are_counted_in_exact_fractions_and_a_tie_is_declared(
     assert irv["tied"] is True
 
 
+async def test_a_grade_that_was_not_given_counts_as_the_lowest_by_both_rules_on_grades(town: Any) -> None:
+    graded = [[[1, 5], [2, 3]], [[2, 3], [1, 4]], [[3, 5]], []]
+    poll_id = await town.published(*graded, rule="majority_judgment", compared_with=["score"])
+    judged, scored = (await result(town, poll_id)).json["results"]
+    assert (
+        judged["grades"]
+        == scored["grades"]
+        == {
+            "1": [1, 0, 0, 0, 1, 1],
+            "2": [1, 0, 0, 2, 0, 0],
+            "3": [2, 0, 0, 0, 0, 1],
+        }
+    )
+    assert (judged["winners"], judged["majority_grades"]) == ([1], {"1": 4, "2": 3, "3": 0})
+    assert (scored["winners"], scored["means"]) == ([1], {"1": "3", "2": "2", "3": "5/3"})
+    ballots = (await town.visitor("GET", f"/api/v1/polls/{poll_id}/ballots.json")).json["ballots"]
+    assert sorted(ballots) == [[], [[1, 4], [2, 3]], [[1, 5], [2, 3]], [[3, 5]]]
+
+
 @pytest.mark.parametrize(
     ("facts", "votes", "rows"),
     [
         ({}, [[2], [], [1], [2]], [",,", "1,,", ",1,", ",1,"]),
         ({"rule": "approval"}, [[3, 1], [2]], ["1,,1", ",1,"]),
         ({"rule": "irv"}, [[3, [2, 1]], [2]], ["2,2,1", ",1,"]),
+        ({"rule": "score"}, [[[1, 5], [3, 0]], [], [[2, 1]]], ["5,,0", ",,", ",1,"]),
     ],
 )
 async def test_the_csv_has_a_row_for_each_ballot(

@@ -18,7 +18,7 @@ from starlette.responses import StreamingResponse
 from voting import queries
 from voting.models import Poll
 from voting.routes.polls import is_official, readable
-from voting.rules.ballots import ballot_from_json
+from voting.rules.ballots import Ballot, ballot_from_json
 from voting.rules.terms import Form, Status
 from voting.schemas import ResultOut
 
@@ -48,7 +48,7 @@ def _check_readable(poll: Poll, *, official: bool) -> None:
 
 @router.get("/ballots.csv", response_class=StreamingResponse, responses=BALLOTS)
 async def get_ballots_csv(request: Request, poll_id: UUID, session: Session) -> Response:
-    """Every ballot, a row each: 1 under what was chosen, in rankings the rank; a blank ballot is an empty row.
+    """Every ballot, a row each: 1 under what was chosen, in rankings the rank, else the grade; a blank one is empty.
 
     Equal ballots stand together; nothing tells whose they are or when they were cast.
     """
@@ -113,11 +113,19 @@ async def _pieces(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _csv(session: AsyncSession, poll: Poll) -> AsyncIterator[bytes]:
     numbers = [option.number for option in poll.options]
-    ranked = poll.terms.form is Form.RANKING
+    form = poll.terms.form
     yield _csv_line([f"option_{number}" for number in numbers])
     async for choices in queries.ballots(session, poll.id):
-        rank_of = {option: rank for rank, group in enumerate(ballot_from_json(choices), 1) for option in group}
-        yield _csv_line([(rank_of[number] if ranked else 1) if number in rank_of else "" for number in numbers])
+        cells = _cells(ballot_from_json(choices, form), form)
+        yield _csv_line([cells.get(number, "") for number in numbers])
+
+
+def _cells(ballot: Ballot, form: Form) -> dict[int, int]:
+    """What stands under each option that a ballot names: its grade, its rank, or 1."""
+    if form is Form.GRADES:
+        return {option: grade for option, grade in ballot}  # noqa: C416 - pairs, which a type of groups does not tell
+    ranks = {option: rank for rank, group in enumerate(ballot, 1) for option in group}
+    return ranks if form is Form.RANKING else dict.fromkeys(ranks, 1)
 
 
 def _csv_line(cells: Sequence[Any]) -> bytes:
