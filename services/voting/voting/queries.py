@@ -108,6 +108,15 @@ async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[An
             yield choices
 
 
+async def distinct_ballots(session: AsyncSession, poll: Poll) -> AsyncIterator[tuple[Ballot, int]]:
+    """Each distinct ballot and how often it was cast, the most frequent first."""
+    form = poll.terms.form
+    order = (func.count().desc(), AS_TEXT)
+    query = _distinct_ballots(session, poll.id).order_by(*order).execution_options(yield_per=EXPORT_ROWS)
+    async for text, count in await session.stream(query):
+        yield ballot_from_json(orjson.loads(text), form), count
+
+
 def _distinct_ballots(session: AsyncSession, poll_id: UUID) -> Select[str, int]:
     """As text: PostgreSQL groups and sorts bytes three times as fast as JSON, and writes equal JSON alike."""
     this = (Vote.tenant_id == tenant_of(session), Vote.poll_id == poll_id)

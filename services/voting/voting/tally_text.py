@@ -42,10 +42,8 @@ SENTENCES: Final = {
     "strongest_paths": "{who} wins by the strongest paths.",
     "most_points": "{who} wins with {votes} points{next}.",
     "majority_grade": "{first} wins with the majority grade {grade}: {votes} of {of} ballots give it that or more.",
-    "more_above": "The same majority grade: {others}. {votes} ballots give {first} more than that, and {of} give more "
-    "to {others}.",
-    "fewer_below": "The same majority grade: {others}. {votes} ballots give {first} less than that, and {of} give less "
-    "to {others}.",
+    "more_above": "The same majority grade: {others}. Grades above it: {votes} for {first}, {of} for {others}.",
+    "fewer_below": "The same majority grade: {others}. Grades below it: {votes} for {first}, {of} for {others}.",
     "further_medians": "The same majority grade: {others}. As it is taken away from each, ballot by ballot, the next "
     "median that differs is {ahead} for {first}, and {behind} for {others}.",
 }
