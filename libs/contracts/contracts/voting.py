@@ -36,7 +36,10 @@ class PollState(Event, subject="poll_id"):
     poll_id: UUID
     status: Literal["scheduled", "open", "closed", "published", "cancelled"]
     titles: Texts
-    rule: Annotated[str, Field(description="yes_no, single, approval, irv or schulze; expect others to come.")]
+    rule: Annotated[
+        str,
+        Field(description="yes_no, single, approval, irv, schulze, score or majority_judgment; expect others to come."),
+    ]
     compared_with: tuple[str, ...] = ()
     options: tuple[PollOption, ...]
     opens_at: AwareDatetime

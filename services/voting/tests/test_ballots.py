@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ def terms(rule: Rule, options: int = 4, **more: Any) -> Terms:
         (Rule.IRV, [3, [2, 1], 4], ((3,), (1, 2), (4,))),
         (Rule.SCHULZE, [[4, 1]], ((1, 4),)),
         (Rule.SCHULZE, [[2]], ((2,),)),
+        (Rule.SCORE, [[3, 1], [1, 5], [2, 2]], ((1, 5), (2, 2), (3, 1))),
+        (Rule.MAJORITY_JUDGMENT, [[4, 0]], ((4, 0),)),
     ],
 )
 def test_choices_become_one_canonical_ballot(rule: Rule, choices: list[Any], ballot: tuple[tuple[int, ...]]) -> None:
@@ -50,6 +53,14 @@ def test_an_empty_list_is_a_blank_ballot(rule: Rule) -> None:
         (Rule.IRV, [1, [2, 1]], "option_twice", {"options": [1]}),
         (Rule.IRV, [[3, 3]], "option_twice", {"options": [3]}),
         (Rule.SCHULZE, [0, -1, 9], "unknown_option", {"options": [-1, 0, 9], "highest": 4}),
+        (Rule.SCORE, [[5, 1], [0, 9]], "unknown_option", {"options": [0, 5], "highest": 4}),
+        (Rule.SCORE, [[2, 3], [1, 0], [2, 3]], "option_twice", {"options": [2]}),
+        (
+            Rule.MAJORITY_JUDGMENT,
+            [[3, 6], [1, -1], [2, 5]],
+            "unknown_grade",
+            {"options": [3, 1], "grades": [6, -1], "lowest": 0, "highest": 5},
+        ),
     ],
 )
 def test_a_ballot_that_the_terms_do_not_allow_is_refused_with_the_facts(
@@ -83,6 +94,28 @@ def test_choices_of_another_shape_are_not_valid(rule: Rule, choices: object, fac
     assert (refused.value.code, refused.value.status, refused.value.facts) == ("malformed_choices", 422, facts)
 
 
+@pytest.mark.parametrize("choices", [[1], [[1, 2, 3]], [[1]], [[]], [[1, "5"]], [[1, True]], [[1, 2.0]], [[[1], 2]]])
+def test_a_graded_option_is_a_pair_of_numbers(choices: object) -> None:
+    with pytest.raises(Refused) as refused:
+        check_choices(terms(Rule.SCORE), choices)
+    facts = {"reason": "not_an_option_and_a_grade", "position": 0}
+    assert (refused.value.code, refused.value.status, refused.value.facts) == ("malformed_choices", 422, facts)
+
+
+def test_a_pair_of_option_and_grade_stays_a_pair_in_its_order() -> None:
+    ballot = check_choices(terms(Rule.SCORE), [[2, 1], [1, 5]])
+    assert ballot_to_json(ballot) == [[1, 5], [2, 1]]
+    assert ballot_from_json([[2, 1], [1, 5]], Form.GRADES) == ballot
+    assert ballot_from_json([[2, 1], 3], Form.RANKING) == ((1, 2), (3,))
+
+
+@given(st.dictionaries(st.integers(1, 4), st.integers(0, 5)), st.randoms(use_true_random=False))
+def test_a_graded_ballot_is_the_same_in_whatever_order_its_options_stand(grades: dict[int, int], rng: Random) -> None:
+    pairs = [[option, grade] for option, grade in grades.items()]
+    rng.shuffle(pairs)
+    assert check_choices(terms(Rule.SCORE), pairs) == tuple(sorted(grades.items()))
+
+
 def test_max_choices_limits_approvals_only_where_it_is_set() -> None:
     assert check_choices(terms(Rule.APPROVAL), [1, 2, 3, 4]) == ((1,), (2,), (3,), (4,))
     assert check_choices(terms(Rule.APPROVAL, max_choices=3), [1, 2, 3]) == ((1,), (2,), (3,))
@@ -102,7 +135,7 @@ def test_whatever_arrives_is_refused_or_can_be_counted(rule: Rule, choices: obje
         ballot = check_choices(poll, choices)
     except Refused:
         return
-    assert ballot_from_json(ballot_to_json(ballot)) == ballot
+    assert ballot_from_json(ballot_to_json(ballot), poll.form) == ballot
     result = tally(rule, {ballot: 1}, range(1, poll.options + 1))
     assert result.ballots == 1
     assert bool(result.winners) == bool(choices)
@@ -123,6 +156,8 @@ def test_an_approval_ballot_is_the_same_in_whatever_order_its_options_stand(orde
         (Rule.SCHULZE, (), Form.RANKING),
         (Rule.IRV, (Rule.SINGLE, Rule.SCHULZE), Form.RANKING),
         (Rule.SINGLE, (Rule.IRV,), Form.RANKING),
+        (Rule.SCORE, (), Form.GRADES),
+        (Rule.MAJORITY_JUDGMENT, (Rule.SCORE,), Form.GRADES),
     ],
 )
 def test_compared_rules_read_the_same_ballots(rule: Rule, compared_with: tuple[Rule, ...], form: Form) -> None:
@@ -131,7 +166,12 @@ def test_compared_rules_read_the_same_ballots(rule: Rule, compared_with: tuple[R
 
 @pytest.mark.parametrize(
     ("rule", "compared_with"),
-    [(Rule.APPROVAL, (Rule.IRV,)), (Rule.YES_NO, (Rule.SCHULZE,)), (Rule.IRV, (Rule.APPROVAL,))],
+    [
+        (Rule.SCORE, (Rule.APPROVAL,)),
+        (Rule.APPROVAL, (Rule.IRV,)),
+        (Rule.YES_NO, (Rule.SCHULZE,)),
+        (Rule.IRV, (Rule.APPROVAL,)),
+    ],
 )
 def test_rules_that_read_different_ballots_are_never_compared(rule: Rule, compared_with: tuple[Rule, ...]) -> None:
     with pytest.raises(Refused, match="rules_read_different_ballots"):

@@ -1,4 +1,6 @@
+from collections import Counter
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from voting.rules.ballots import Ballot, ballot_from_json
 from voting.rules.counting import tally
 from voting.rules.result import Fact
-from voting.rules.terms import Rule
+from voting.rules.terms import Form, Rule
 
 
 @st.composite
@@ -19,7 +21,7 @@ def approvals(draw: st.DrawFn) -> tuple[int, list[set[int]]]:
 def counted(ballots: list[set[int]]) -> dict[Ballot, int]:
     distinct: dict[Ballot, int] = {}
     for approved in ballots:
-        ballot = ballot_from_json(sorted(approved))
+        ballot = ballot_from_json(sorted(approved), Form.SET)
         distinct[ballot] = distinct.get(ballot, 0) + 1
     return distinct
 
@@ -41,6 +43,48 @@ def test_one_more_approval_never_makes_a_winner_lose(cast: tuple[int, list[set[i
     before = tally("approval", counted(ballots), range(1, options + 1)).winners
     if chosen in before:
         assert tally("approval", counted([*ballots, {chosen}]), range(1, options + 1)).winners == (chosen,)
+
+
+@st.composite
+def levels(draw: st.DrawFn) -> tuple[int, list[list[int]]]:
+    """A number of options, and the rank that each voter gives each of them; the highest is: not on the ballot."""
+    options = draw(st.integers(1, 5))
+    ranks = st.lists(st.integers(0, options), min_size=options, max_size=options)
+    return options, draw(st.lists(ranks, max_size=10))
+
+
+def ranked(ballots: list[list[int]]) -> Counter[Ballot]:
+    counts: Counter[Ballot] = Counter()
+    for ranks in ballots:
+        groups = [tuple(o for o, rank in enumerate(ranks, 1) if rank == level) for level in range(len(ranks))]
+        counts[tuple(group for group in groups if group)] += 1
+    return counts
+
+
+@given(levels(), st.randoms(use_true_random=False), st.sampled_from([Rule.SINGLE, Rule.APPROVAL]))
+def test_neither_the_order_of_ballots_nor_the_numbers_of_options_decide(
+    cast: tuple[int, list[list[int]]], rng: Random, rule: Rule
+) -> None:
+    options, ballots = cast
+    old = rng.sample(range(1, options + 1), options)  # the option that is now i was old[i - 1]
+    new = {before: now for now, before in enumerate(old, 1)}
+    renumbered = [[ranks[before - 1] for before in old] for ranks in ballots]
+    rng.shuffle(renumbered)
+    result = tally(rule, ranked(ballots), range(1, options + 1))
+    again = tally(rule, ranked(renumbered), rng.sample(range(1, options + 1), options))
+    assert again.winners == tuple(sorted(new[option] for option in result.winners))
+    assert again.ranking == tuple(tuple(sorted(new[option] for option in group)) for group in result.ranking)
+    assert again.rounds[0].totals == {new[option]: votes for option, votes in result.rounds[0].totals.items()}
+
+
+@given(st.lists(st.sampled_from([(), ((1,),), ((2,),)])), st.randoms(use_true_random=False))
+def test_yes_and_no_change_places_with_those_who_say_them(ballots: list[Ballot], rng: Random) -> None:
+    other: dict[Ballot, Ballot] = {(): (), ((1,),): ((2,),), ((2,),): ((1,),)}
+    turned = [other[ballot] for ballot in ballots]
+    rng.shuffle(turned)
+    before, after = tally("yes_no", Counter(ballots), [1, 2]), tally("yes_no", Counter(turned), [1, 2])
+    assert after.winners == tuple(sorted(3 - option for option in before.winners))
+    assert (after.ballots, after.blank) == (before.ballots, before.blank)
 
 
 def test_equal_first_ranks_share_a_ballot_exactly() -> None:

@@ -1,4 +1,6 @@
 import contextlib
+import re
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -54,6 +56,59 @@ def test_the_first_category_approves_and_need_not_hold_anything() -> None:
     election = parse(CAT.encode(), "2.cat")
     assert election.categories == ("Yes", "No")
     assert election.ballots(Rule.APPROVAL) == {((1,),): 4, ((1,), (3,)): 2, (): 1}
+
+
+GRADES = """\
+# DATA TYPE: cat
+# NUMBER ALTERNATIVES: 2
+# NUMBER VOTERS: 4
+# NUMBER UNIQUE PREFERENCES: 3
+# NUMBER CATEGORIES: 6
+# CATEGORY NAME 1: Excellent
+# CATEGORY NAME 2: Very good
+# CATEGORY NAME 3: Good
+# CATEGORY NAME 4: Acceptable
+# CATEGORY NAME 5: Poor
+# CATEGORY NAME 6: Reject
+# ALTERNATIVE NAME 1: A
+# ALTERNATIVE NAME 2: B
+2: 1,{},{},{},{},2
+1: {},{1,2},{},{},{},{}
+1: {},{},{},{},{},{}
+"""
+NUMBERED = re.sub(r"(CATEGORY NAME ([1-6])): .*", lambda found: f"{found[1]}: {int(found[2]) - 1}", GRADES)
+
+
+@pytest.mark.parametrize("rule", [Rule.SCORE, Rule.MAJORITY_JUDGMENT])
+def test_six_categories_are_grades_the_best_first_unless_they_are_called_by_the_grades(rule: Rule) -> None:
+    best_first = parse(GRADES.encode(), "1.cat").ballots(rule)
+    assert best_first == {((1, 5), (2, 0)): 2, ((1, 4), (2, 4)): 1, (): 1}
+    called = parse(NUMBERED.encode(), "1.cat").ballots(rule)
+    assert called == {((1, 0), (2, 5)): 2, ((1, 1), (2, 1)): 1, (): 1}
+
+
+def test_categories_whose_numbers_do_not_say_which_is_the_best_are_no_grades() -> None:
+    mixed = re.sub(r"(CATEGORY NAME ([1-6])): .*", r"\1: \2", GRADES)
+    with pytest.raises(PrefLibError, match="not the grades 0 to 5: which is the best cannot be known") as error:
+        parse(mixed.encode(), "1.cat").ballots(Rule.SCORE)
+    assert error.value.line == 1
+    with pytest.raises(PrefLibError, match="2 categories; the rule score asks for 6, a grade each"):
+        parse(CAT.encode(), "1.cat").ballots(Rule.SCORE)
+
+
+def test_where_a_voter_has_one_vote_the_first_category_holds_one_alternative() -> None:
+    one = parse(CAT.replace("2: {3,1},2", "2: 3,{1,2}").encode(), "1.cat")
+    assert one.ballots(Rule.SINGLE) == {((1,),): 4, ((3,),): 2, (): 1}
+    with pytest.raises(PrefLibError, match="2 alternatives stand in the first category of one voter"):
+        parse(CAT.encode(), "1.cat").ballots(Rule.SINGLE)
+    with pytest.raises(PrefLibError, match="3 alternatives; the rule yes_no asks for two"):
+        one.ballots(Rule.YES_NO)
+
+
+def test_blank_ballots_of_rankings_may_stand_in_the_header() -> None:
+    content = TOI.replace("# ALTERNATIVE NAME 1", "# NUMBER BLANK BALLOTS: 4\n# ALTERNATIVE NAME 1")
+    election = parse(content.encode(), "1.toi")
+    assert election.ballots(Rule.IRV) == election.orders + Counter({(): 4})
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,56 @@ def test_the_matrix_shows_all_pairs(tennessee: str, capsys: pytest.CaptureFixtur
     assert "Nashville wins: preferred to each other option, most narrowly to Memphis, by 58 to 42." in shown
 
 
+GRADED = """\
+# TITLE: Squares
+# DATA TYPE: cat
+# NUMBER ALTERNATIVES: 2
+# NUMBER VOTERS: 10
+# NUMBER UNIQUE PREFERENCES: 3
+# NUMBER CATEGORIES: 6
+# CATEGORY NAME 1: 5
+# CATEGORY NAME 2: 4
+# CATEGORY NAME 3: 3
+# CATEGORY NAME 4: 2
+# CATEGORY NAME 5: 1
+# CATEGORY NAME 6: 0
+# ALTERNATIVE NAME 1: Markt
+# ALTERNATIVE NAME 2: Kaai
+"""
+
+
+MARKT_AHEAD = "4: 1,{},{},2,{},{}\n5: {},{},{1,2},{},{},{}\n1: 2,{},{},{},{},1"
+MARKT_ABOVE = "5: 1,{},2,{},{},{}\n4: {},{},{1,2},{},{},{}\n1: 2,{},1,{},{},{}"
+FURTHER = "2: 1,2,{},{},{},{}\n6: {},{},{1,2},{},{},{}\n2: {},{},{},{},{1,2},{}"
+BOTH_ALIKE = "4: 1,{},{},{},{},2\n4: 2,{},{},{},{},1\n2: {},{},{},{},{1,2},{}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines", "shown"),
+    [
+        ("score", MARKT_AHEAD, "Markt wins with 35 points, before Kaai with 28."),
+        ("score", MARKT_AHEAD, "points   mean  median"),
+        ("score", BOTH_ALIKE, "It is a tie: the ballots do not decide between Markt and Kaai, with 22 points each."),
+        (
+            "majority_judgment",
+            MARKT_AHEAD,
+            "Markt wins with the majority grade 3: 9 of 10 ballots give it that or more.",
+        ),
+        ("majority_judgment", MARKT_AHEAD, "Kaai. Grades below it: 1 for Markt, 4 for Kaai."),
+        ("majority_judgment", MARKT_ABOVE, "Kaai. Grades above it: 5 for Markt, 1 for Kaai."),
+        ("majority_judgment", FURTHER, "the next median that differs is 5 for Markt, and 4 for Kaai."),
+        ("majority_judgment", BOTH_ALIKE, "between Markt and Kaai, with exactly the same grades."),
+    ],
+)
+def test_grades_are_counted_and_told_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, lines: str, shown: str
+) -> None:
+    path = tmp_path / "squares.cat"
+    path.write_text(GRADED + lines + "\n")
+    assert main([str(path), "--rule", rule]) == 0
+    assert shown in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("lines", "rule", "sentence"),
     [

@@ -1,6 +1,7 @@
 """One's own vote: cast, changed, withdrawn, read; and what is refused."""
 
 import asyncio
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -76,6 +77,8 @@ async def test_a_blank_vote_is_a_vote(town: Any) -> None:
         ({"rule": "irv"}, [3, 1], [3, 1]),
         ({"rule": "schulze", "compared_with": ["irv", "single"]}, [[3, 2], 1], [[2, 3], 1]),
         ({"rule": "yes_no", "options": []}, [2], [2]),
+        ({"rule": "score"}, [[3, 0], [1, 5]], [[1, 5], [3, 0]]),
+        ({"rule": "majority_judgment", "compared_with": ["score"]}, [[2, 1]], [[2, 1]]),
     ],
 )
 async def test_each_rule_takes_its_own_form_of_ballot(
@@ -101,6 +104,10 @@ async def test_each_rule_takes_its_own_form_of_ballot(
         ({"rule": "irv"}, [[]], 422, "malformed_choices"),
         ({"rule": "irv"}, [[[1]]], 422, "malformed_choices"),
         ({"rule": "approval", "max_choices": 1}, [1, 2], 409, "wrong_number_of_choices"),
+        ({"rule": "score"}, [1], 422, "malformed_choices"),
+        ({"rule": "score"}, [[1, 6]], 409, "unknown_grade"),
+        ({"rule": "score"}, [[4, 1]], 409, "unknown_option"),
+        ({"rule": "majority_judgment"}, [[1, 2], [1, 2]], 409, "option_twice"),
     ],
 )
 async def test_a_ballot_that_the_terms_do_not_allow_is_refused(
@@ -122,7 +129,7 @@ async def test_a_ballot_that_the_terms_do_not_allow_is_refused(
         (b"{}", 422, "/choices"),
         (b'{"choices": [1], "voter": "somebody else"}', 422, "/voter"),
         (b'{"choices": ' + b"[" * 4000, 422, ""),
-        (b'{"choices": [1]}' + b" " * 5000, 413, None),
+        (b'{"choices": [1]}' + b" " * 9000, 413, None),
         (b'{"choices": null}', 422, None),
     ],
 )
@@ -136,6 +143,16 @@ async def test_a_body_that_is_no_ballot_is_refused_before_anything_is_read(
         problem = orjson.loads(await answer.read())
     assert (answer.status, answer.content_type) == (status, "application/problem+json")
     assert pointer is None or [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+async def test_a_hundred_graded_options_fit_however_they_are_indented(town: Any) -> None:
+    options = [{"labels": {"nl": f"Antwoord {number}"}} for number in range(1, 101)]
+    poll_id, voter = await town.announced(rule="score", options=options), town.voter()
+    body = json.dumps({"choices": [[number, 5] for number in range(1, 101)]}, indent=4).encode()
+    headers = town.gateway_headers | voter.headers
+    async with voter.http.put(f"{voter.base}/api/v1/polls/{poll_id}/vote", data=body, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+    assert len((await own(voter, poll_id)).json["choices"]) == 100
 
 
 async def test_who_is_not_signed_in_cannot_vote_nor_read_a_vote(town: Any) -> None:

@@ -92,10 +92,11 @@ async def vote(session: AsyncSession, poll_id: UUID, voter: bytes) -> Vote | Non
     return await session.get(Vote, (tenant_of(session), poll_id, voter))
 
 
-async def count_ballots(session: AsyncSession, poll_id: UUID) -> dict[Ballot, int]:
+async def count_ballots(session: AsyncSession, poll: Poll) -> dict[Ballot, int]:
     """How often each distinct ballot was cast: one pass over the poll's votes."""
-    rows = await session.execute(_distinct_ballots(session, poll_id))
-    return {ballot_from_json(orjson.loads(choices)): count for choices, count in rows}
+    form = poll.terms.form
+    rows = await session.execute(_distinct_ballots(session, poll.id))
+    return {ballot_from_json(orjson.loads(choices), form): count for choices, count in rows}
 
 
 async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[Any]]:
@@ -105,6 +106,15 @@ async def ballots(session: AsyncSession, poll_id: UUID) -> AsyncIterator[list[An
         choices = orjson.loads(text)
         for _ in range(count):
             yield choices
+
+
+async def distinct_ballots(session: AsyncSession, poll: Poll) -> AsyncIterator[tuple[Ballot, int]]:
+    """Each distinct ballot and how often it was cast, the most frequent first."""
+    form = poll.terms.form
+    order = (func.count().desc(), AS_TEXT)
+    query = _distinct_ballots(session, poll.id).order_by(*order).execution_options(yield_per=EXPORT_ROWS)
+    async for text, count in await session.stream(query):
+        yield ballot_from_json(orjson.loads(text), form), count
 
 
 def _distinct_ballots(session: AsyncSession, poll_id: UUID) -> Select[str, int]:

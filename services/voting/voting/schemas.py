@@ -145,7 +145,12 @@ class PollOut(BaseModel):
 
 
 class VoteIn(Body):
-    """A vote: option numbers; in rankings best first, equal ranks as a list of their own; empty is a blank vote."""
+    """A vote; an empty list is a blank one.
+
+    Option numbers; in rankings best first, equal ranks as a list of their own. In grades (`score`,
+    `majority_judgment`) pairs of an option and its grade, 0 to 5: `[[1, 5], [3, 0]]`; an option that is left out counts
+    as graded 0.
+    """
 
     choices: Choices
 
@@ -166,7 +171,14 @@ class VoteOut(BaseModel):
 
 
 class ResultOut(BaseModel):
-    """The result by the poll's own rule first, then by the rules beside it; votes are exact, as strings."""
+    """The result by the poll's own rule first, then by the rules beside it.
+
+    Votes, points, means and medians are exact, as strings ("4314", "7/2"); ballots and grades are integers. Options
+    stand by their numbers. A result has `rule`, `ballots`, `blank`, `winners`, `tied`, `ranking`, `rounds`, `facts`;
+    by `schulze` also `pairwise` and `strongest_paths`; by `score` and `majority_judgment` also `grades` (by option, how
+    many ballots give it each grade, 0 first), by `score` `means` and `medians`, by `majority_judgment`
+    `majority_grades`.
+    """
 
     poll_id: UUID
     ballots: int

@@ -18,13 +18,7 @@ from voting.rules.terms import Rule
 from voting.tally_text import render
 
 HELP: Final = "count the ballots of a PrefLib file (.soc, .soi, .toc, .toi, .cat), without a database"
-ALIASES: Final = {
-    "single": Rule.SINGLE,
-    "plurality": Rule.SINGLE,
-    "approval": Rule.APPROVAL,
-    "irv": Rule.IRV,
-    "schulze": Rule.SCHULZE,
-}
+ALIASES: Final = {rule.value: rule for rule in Rule} | {"plurality": Rule.SINGLE}
 BAD_INPUT: Final = 2
 
 
@@ -35,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rule",
         required=True,
         choices=ALIASES,
-        help="how to count: single (= plurality), irv and schulze read orders, approval reads categories (.cat), of "
-        "which the first one approves",
+        help="how to count: single (= plurality), irv and schulze read orders; of categories (.cat) approval, single "
+        "and yes_no read the first, and score and majority_judgment six that are grades",
     )
     parser.add_argument("--json", action="store_true", help="the result as JSON, with exact numbers")
 

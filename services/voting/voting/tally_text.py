@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
+from voting.rules.grades import GRADES
 from voting.rules.preflib import Election
 from voting.rules.result import Because, Fact, Matrix, Result, Round
 from voting.rules.terms import Rule
@@ -14,6 +15,8 @@ RULES: Final = {
     Rule.APPROVAL: "approval",
     Rule.IRV: "instant runoff",
     Rule.SCHULZE: "the Schulze method, winning votes",
+    Rule.SCORE: "score, 0 to 5 points from each ballot",
+    Rule.MAJORITY_JUDGMENT: "majority judgment, grades from 0 to 5",
 }
 LEAVING: Final = {
     Because.FEWEST_VOTES: "{leaving} has the fewest votes and leaves.",
@@ -37,6 +40,12 @@ SENTENCES: Final = {
     "condorcet_winner": "{who} wins: preferred to each other option{closest}.",
     "no_condorcet_winner": "No option is preferred to each other one.",
     "strongest_paths": "{who} wins by the strongest paths.",
+    "most_points": "{who} wins with {votes} points{next}.",
+    "majority_grade": "{first} wins with the majority grade {grade}: {votes} of {of} ballots give it that or more.",
+    "more_above": "The same majority grade: {others}. Grades above it: {votes} for {first}, {of} for {others}.",
+    "fewer_below": "The same majority grade: {others}. Grades below it: {votes} for {first}, {of} for {others}.",
+    "further_medians": "The same majority grade: {others}. As it is taken away from each, ballot by ballot, the next "
+    "median that differs is {ahead} for {first}, and {behind} for {others}.",
 }
 WIDTH: Final = 6
 """Rounds or options beside each other, so that a table fits a terminal."""
@@ -50,7 +59,9 @@ def render(election: Election, result: Result) -> str:
     name = names.__getitem__
     blank = f", {result.blank:,} of them blank" if result.blank else ""
     parts = [f"{_printable(election.title) or 'Untitled'}\n{result.ballots:,} ballots{blank}; by {RULES[result.rule]}"]
-    if result.rounds:
+    if result.grades is not None:
+        parts.append("Ballots by grade\n" + _grades(result, name))
+    elif result.rounds:
         parts.append(_rounds(result.rounds, name))
     if result.rule is Rule.IRV and result.rounds:
         parts.append("\n".join(filter(None, (_what_follows(each, name) for each in result.rounds))))
@@ -77,6 +88,23 @@ def _rounds(rounds: Sequence[Round], name: Name) -> str:
             rows.append(["(exhausted)", *(f"{each.exhausted:,}" for each in some)])
         tables.append(_table(rows))
     return "\n\n".join(tables)
+
+
+def _grades(result: Result, name: Name) -> str:
+    """How many ballots give each grade, the best one first, and what they come to."""
+    columns: dict[str, dict[int, str]] = {}
+    for grade in reversed(GRADES):
+        columns[str(grade)] = {option: f"{counts[grade]:,}" for option, counts in (result.grades or {}).items()}
+    if result.majority_grades is not None:
+        columns["majority grade"] = {option: str(grade) for option, grade in result.majority_grades.items()}
+    else:
+        columns["points"] = {option: _votes(votes) for option, votes in result.rounds[0].totals.items()}
+    for title, middles in (("mean", result.means), ("median", result.medians)):
+        if middles is not None:
+            columns[title] = {option: _votes(middle) for option, middle in middles.items()}
+    options = [option for group in result.ranking for option in group]
+    rows = [[name(option), *(column.get(option, "-") for column in columns.values())] for option in options]
+    return _table([["", *columns], *rows])
 
 
 def _matrix(matrix: Matrix, name: Name) -> str:
@@ -125,15 +153,29 @@ def _ranking(result: Result, name: Name) -> Iterable[str]:
 
 def _sentence(fact: Fact, result: Result, name: Name) -> str:
     votes = [_votes(each) for each in fact.votes]
+    grades = [str(grade) for grade in fact.grades]
     return SENTENCES[fact.code].format(
         who=_and(fact.options, name),
+        first=_and(fact.options[:1], name),
+        others=_and(fact.options[1:], name),
+        grade=grades[0] if grades else "",
+        ahead=grades[1] if len(grades) > 1 else "",
+        behind=grades[-1] if grades else "",
         votes=votes[0] if votes else "",
         of=votes[-1] if votes else "",
         things="ballots" if result.rule is Rule.APPROVAL else "votes",
-        each=f", with {votes[0]} votes each" if votes else "",
+        each=_each(fact, result, votes),
         next=_runner_up(result, name),
         closest=_closest(fact.options, result, name),
     )
+
+
+def _each(fact: Fact, result: Result, votes: Sequence[str]) -> str:
+    """What those who are tied have in common."""
+    if result.rule is Rule.MAJORITY_JUDGMENT:
+        return ", with exactly the same grades" if fact.grades else ""
+    things = "points" if result.rule is Rule.SCORE else "votes"
+    return f", with {votes[0]} {things} each" if votes else ""
 
 
 def _runner_up(result: Result, name: Name) -> str:

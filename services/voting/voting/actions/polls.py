@@ -204,7 +204,7 @@ async def _locked(session: AsyncSession, poll_id: UUID, now: datetime) -> tuple[
 
 async def _end(session: AsyncSession, poll: Poll, now: datetime, *, early: Reason | None = None) -> None:
     """Close and count a locked poll: votes under way held it, so all that were accepted are seen here."""
-    counted = await queries.count_ballots(session, poll.id)
+    counted = await queries.count_ballots(session, poll)
     rules, numbers = [poll.rule, *poll.compared_with], [option.number for option in poll.options]
     results = await asyncio.to_thread(_tally, rules, counted, numbers)  # while a large count runs others are served
     await _only_forgetting_is_left(session, poll, now)

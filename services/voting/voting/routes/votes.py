@@ -17,8 +17,15 @@ from voting.rules.ballots import ballot_to_json
 from voting.schemas import VoteCast, VoteIn, VoteOut
 
 PATH = "/api/v1/polls/{poll_id}/vote"
-MOST_BYTES = 4096  # a hundred options, each in a list of its own, nicely indented
-BALLOT = ("equal_ranks_not_allowed", "unknown_option", "option_twice", "wrong_number_of_choices", "poll_not_open")
+MOST_BYTES = 8192  # a hundred options and their grades, each in a list of its own, nicely indented
+BALLOT = (
+    "equal_ranks_not_allowed",
+    "unknown_option",
+    "unknown_grade",
+    "option_twice",
+    "wrong_number_of_choices",
+    "poll_not_open",
+)
 PRIVATE = {"cache-control": "private, no-store"}
 router = APIRouter()
 

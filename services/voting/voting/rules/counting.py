@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from voting.rules.ballots import Ballot
+from voting.rules.grades import Grades
 from voting.rules.irv import irv
+from voting.rules.majority_judgment import majority_judgment
 from voting.rules.plurality import approval, single, yes_no
 from voting.rules.profile import Profile
 from voting.rules.result import Result
 from voting.rules.schulze import schulze
+from voting.rules.score import score
 from voting.rules.terms import Rule
 
 COUNTS: Final[dict[Rule, Callable[[Profile], Result]]] = {
@@ -18,6 +21,10 @@ COUNTS: Final[dict[Rule, Callable[[Profile], Result]]] = {
     Rule.IRV: irv,
     Rule.SCHULZE: schulze,
 }
+COUNTS_GRADES: Final[dict[Rule, Callable[[Grades], Result]]] = {
+    Rule.SCORE: score,
+    Rule.MAJORITY_JUDGMENT: majority_judgment,
+}
 
 
 def tally(rule: Rule | str, ballots: Mapping[Ballot, int], options: Sequence[int]) -> Result:
@@ -26,4 +33,7 @@ def tally(rule: Rule | str, ballots: Mapping[Ballot, int], options: Sequence[int
     The result depends on the ballots alone: neither their order nor the options' numbers decide anything, and nothing
     is left to chance. ValueError: an unknown rule, or a ballot that `check_choices` never lets through.
     """
-    return COUNTS[Rule(rule)](Profile.of(ballots, options))
+    rule = Rule(rule)
+    if rule in COUNTS_GRADES:
+        return COUNTS_GRADES[rule](Grades.of(ballots, options))
+    return COUNTS[rule](Profile.of(ballots, options))

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Final
 
 from voting.rules.ballots import Ballot
-from voting.rules.terms import Rule
+from voting.rules.terms import HIGHEST_GRADE, LOWEST_GRADE, NO, Rule
 
 
 class Kind(StrEnum):
@@ -42,8 +42,14 @@ DESCRIPTIONS: Final = {
     Kind.TOI: "incomplete orders with ties",
     Kind.CAT: "categories",
 }
-RULES: Final = dict.fromkeys(Kind, (Rule.SINGLE, Rule.IRV, Rule.SCHULZE)) | {Kind.CAT: (Rule.APPROVAL,)}
+RANKED: Final = (Rule.SINGLE, Rule.IRV, Rule.SCHULZE)
+GRADED: Final = (Rule.SCORE, Rule.MAJORITY_JUDGMENT)
+RULES: Final = dict.fromkeys(Kind, RANKED) | {Kind.CAT: (Rule.YES_NO, Rule.SINGLE, Rule.APPROVAL, *GRADED)}
 """The rules that can count a kind of file."""
+
+GRADES: Final = HIGHEST_GRADE - LOWEST_GRADE + 1
+BLANK: Final = "NUMBER BLANK BALLOTS"
+"""A header line of our own: an order names somebody, so that blank ballots cannot stand among the orders."""
 
 # A file may be hostile: no expression here tries a character twice, and whatever else a line goes through is linear.
 NAME: Final = re.compile(r"(ALTERNATIVE|CATEGORY) NAME ([1-9][0-9]{0,8})")
@@ -69,7 +75,8 @@ class PrefLibError(ValueError):
 class Election:
     """What a file holds. `names` are the alternatives; `orders` the distinct preferences and how often each stands.
 
-    In a file of categories an order has one group per category, which may be empty.
+    In a file of categories an order has one group per category, which may be empty; `blank` ballots are those that
+    stand in the header and not among the orders.
     """
 
     kind: Kind
@@ -79,11 +86,15 @@ class Election:
     orders: Counter[Ballot]
     kind_line: int | None = None
     alternatives_line: int | None = None
+    blank: int = 0
 
     def ballots(self, rule: Rule) -> Counter[Ballot]:
-        """The ballots as a rule reads them: of categories, the first one approves.
+        """The ballots as a rule reads them.
 
-        PrefLibError: the rule cannot count this kind of file, or so many alternatives.
+        Of categories the first one approves, or is what a voter chose. Six categories are grades, the best first,
+        unless they are called 0 to 5: then they are the grades that they are called.
+
+        PrefLibError: the rule cannot count this kind of file, or so many alternatives, or these categories.
         """
         if rule not in RULES[self.kind]:
             fits = " or ".join(f".{kind}" for kind in Kind if rule in RULES[kind])
@@ -92,12 +103,48 @@ class Election:
         if rule is Rule.SCHULZE and len(self.names) > MOST_COMPARED:
             reason = f"the rule {rule} compares each with each, and at most {MOST_COMPARED}"
             raise PrefLibError(f"{len(self.names)} alternatives; {reason}", self.alternatives_line)
+        if rule is Rule.YES_NO and len(self.names) != NO:
+            reason = f"{len(self.names)} alternatives; the rule {rule} asks for two, yes and no"
+            raise PrefLibError(reason, self.alternatives_line)
+        found = self._ballots(rule)
+        if self.blank:
+            found[()] += self.blank
+        return found
+
+    def _ballots(self, rule: Rule) -> Counter[Ballot]:
         if self.kind is not Kind.CAT:
-            return self.orders
-        approvals: Counter[Ballot] = Counter()
+            return self.orders.copy()
+        found: Counter[Ballot] = Counter()
+        grades = self._grades(rule) if rule in GRADED else ()
         for order, count in self.orders.items():
-            approvals[tuple((option,) for option in order[0])] += count
-        return approvals
+            found[_graded(order, grades) if grades else self._chosen(order, rule)] += count
+        return found
+
+    def _chosen(self, order: Ballot, rule: Rule) -> Ballot:
+        """What stands in the first category; where a voter has one vote, one alternative at most."""
+        if rule is not Rule.APPROVAL and len(order[0]) > 1:
+            reason = f"{len(order[0])} alternatives stand in the first category of one voter, and by the rule {rule}"
+            raise PrefLibError(f"{reason} a voter has one", self.kind_line)
+        return tuple((option,) for option in order[0])
+
+    def _grades(self, rule: Rule) -> tuple[int, ...]:
+        """The grade that each category is."""
+        if len(self.categories) != GRADES:
+            raise PrefLibError(
+                f"{len(self.categories)} categories; the rule {rule} asks for {GRADES}, a grade each", self.kind_line
+            )
+        numbers = [_number(name) for name in self.categories]
+        if None in numbers:
+            return tuple(range(HIGHEST_GRADE, LOWEST_GRADE - 1, -1))
+        if sorted(number for number in numbers if number is not None) != list(range(LOWEST_GRADE, HIGHEST_GRADE + 1)):
+            reason = f"the categories are numbers, and not the grades {LOWEST_GRADE} to {HIGHEST_GRADE}"
+            raise PrefLibError(f"{reason}: which is the best cannot be known", self.kind_line)
+        return tuple(number for number in numbers if number is not None)
+
+
+def _graded(order: Ballot, grades: tuple[int, ...]) -> Ballot:
+    """Pairs of alternative and grade; an alternative that stands in no category has none."""
+    return tuple(sorted((option, grade) for group, grade in zip(order, grades, strict=True) for option in group))
 
 
 def parse(content: bytes, file_name: str) -> Election:
@@ -108,9 +155,9 @@ def parse(content: bytes, file_name: str) -> Election:
     if not content.strip():
         raise PrefLibError("the file is empty")
     lines = _decode(content)
-    first = next((number for number, line in lines if not line.startswith("#")), None)
-    header = _Header.of([(number, line) for number, line in lines if first is None or number < first], Kind(suffix))
-    if first is None:
+    first = next((number for number, line in lines if not line.startswith("#")), len(lines) + 1)
+    header = _Header.of(lines[: first - 1], Kind(suffix))
+    if first > len(lines) and header.text("NUMBER VOTERS") != "0":
         raise PrefLibError("the file ends after its header: it has no orders", lines[-1][0])
     return header.election(lines[first - 1 :])
 
@@ -218,6 +265,7 @@ class _Header:
             orders,
             self.line("DATA TYPE"),
             self.line("NUMBER ALTERNATIVES"),
+            self.number(BLANK)[1] if BLANK in self.values else 0,
         )
 
     def _check_counts(self, orders: Counter[Ballot]) -> None:

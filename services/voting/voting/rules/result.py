@@ -81,11 +81,17 @@ class Fact:
     option's, all that were counted) · `most_votes` (votes: the option's) · `tie` (votes: of each) ·
     `undecided` (who wins is not known; options: those it lies between) ·
     `condorcet_winner` (preferred to each other option) · `no_condorcet_winner` · `strongest_paths` (who wins then).
+
+    Of grades: `most_points` (votes: points, their mean; so also for a `tie` of points) · `majority_grade` (the
+    winner's; votes: ballots that give it at least this, all that were counted). Where others share that grade, with
+    options: the winner, then who comes next: `more_above` (votes: ballots above it, of the winner and of the next) ·
+    `fewer_below` (likewise below it) · `further_medians` (grades: the shared one, then the first medians that differ).
     """
 
     code: str
     options: tuple[int, ...] = ()
     votes: tuple[Fraction, ...] = ()
+    grades: tuple[int, ...] = ()
 
     def as_json(self, name: Name) -> dict[str, Any]:
         """The code, and what it is about."""
@@ -94,6 +100,8 @@ class Fact:
             shown["options"] = [name(option) for option in self.options]
         if self.votes:
             shown["votes"] = [str(votes) for votes in self.votes]
+        if self.grades:
+            shown["grades"] = list(self.grades)
         return shown
 
 
@@ -104,6 +112,9 @@ class Result:
     `ballots` counts all that were cast, blank ones included. More than one winner is a tie, declared and not broken;
     no winner means that no ballot named an option, or by instant runoff that the count is undecided: the facts say
     which. `ranking` begins with the winners, if there are any, or with those between whom it is undecided.
+
+    Of rules that read grades, `grades` has how many ballots give each option each grade, the lowest grade first;
+    `means` and `medians` (score) and `majority_grades` are empty where no ballot gives a grade.
     """
 
     rule: Rule
@@ -114,6 +125,10 @@ class Result:
     rounds: tuple[Round, ...] = ()
     pairwise: Matrix | None = None
     strongest_paths: Matrix | None = None
+    grades: Mapping[int, tuple[int, ...]] | None = None
+    means: Mapping[int, Fraction] | None = None
+    medians: Mapping[int, Fraction] | None = None
+    majority_grades: Mapping[int, int] | None = None
     facts: tuple[Fact, ...] = ()
 
     @property
@@ -123,6 +138,9 @@ class Result:
 
     def as_json(self, name: Name = lambda option: option) -> dict[str, Any]:
         """The result as JSON's types, nothing rounded: votes are strings ("4314", "1/2"), ballots are integers.
+
+        `grades` has a list of six numbers of ballots by option, the lowest grade first; means and medians are strings
+        too ("7/2"), majority grades are integers. Each stands there only by the rules that it belongs to.
 
         Options appear as `name(option)`: by default as their numbers, which as an object's keys are strings.
         """
@@ -141,6 +159,13 @@ class Result:
                     str(name(one)): {str(name(other)): number for other, number in row.items()}
                     for one, row in matrix.items()
                 }
+        if self.grades is not None:
+            shown["grades"] = {str(name(option)): list(counts) for option, counts in self.grades.items()}
+        for key, middles in (("means", self.means), ("medians", self.medians)):
+            if middles is not None:
+                shown[key] = {str(name(option)): str(middle) for option, middle in middles.items()}
+        if self.majority_grades is not None:
+            shown["majority_grades"] = {str(name(option)): grade for option, grade in self.majority_grades.items()}
         shown["facts"] = [fact.as_json(name) for fact in self.facts]
         return shown
 

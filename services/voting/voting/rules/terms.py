@@ -17,6 +17,8 @@ class Rule(StrEnum):
     APPROVAL = "approval"
     IRV = "irv"
     SCHULZE = "schulze"
+    SCORE = "score"
+    MAJORITY_JUDGMENT = "majority_judgment"
 
 
 class Form(StrEnum):
@@ -28,6 +30,8 @@ class Form(StrEnum):
     """Any number of options, all alike."""
     RANKING = "ranking"
     """Options from best to worst, as many as the voter likes; some may rank equally."""
+    GRADES = "grades"
+    """A grade for each option; an option without one has the lowest."""
 
 
 class Status(StrEnum):
@@ -44,12 +48,17 @@ class Status(StrEnum):
 YES: Final = 1
 NO: Final = 2
 
+LOWEST_GRADE: Final = 0
+HIGHEST_GRADE: Final = 5
+
 READS: Final[dict[Rule, frozenset[Form]]] = {
     Rule.YES_NO: frozenset({Form.ONE}),
     Rule.SINGLE: frozenset({Form.ONE, Form.RANKING}),
     Rule.APPROVAL: frozenset({Form.SET}),
     Rule.IRV: frozenset({Form.RANKING}),
     Rule.SCHULZE: frozenset({Form.RANKING}),
+    Rule.SCORE: frozenset({Form.GRADES}),
+    Rule.MAJORITY_JUDGMENT: frozenset({Form.GRADES}),
 }
 """The forms of ballot that a rule can count; plurality also reads the first preferences of rankings."""
 
@@ -85,7 +94,7 @@ def form_of(rule: Rule, compared_with: Collection[Rule] = ()) -> Form:
     if len(set(rules)) < len(rules):
         raise Refused("rule_compared_twice", rule=rule, compared_with=list(compared_with))
     readable = frozenset.intersection(*(READS[each] for each in rules))
-    for form in (Form.ONE, Form.SET, Form.RANKING):
+    for form in (Form.ONE, Form.SET, Form.RANKING, Form.GRADES):
         if form in readable:
             return form
     raise Refused("rules_read_different_ballots", rule=rule, compared_with=list(compared_with))
