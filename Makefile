@@ -59,5 +59,5 @@ trace: bootstrap ## one vote as a connected view, links followed
 bench: bootstrap ## votes a second and what they cost: bench/results/latest.json
 	@$(RUN) python -m bench.run
 
-screenshots: bootstrap ## pictures of the pages: tests/e2e/screenshots
+screenshots: bootstrap ## take the pictures anew: of the gallery (tests/e2e/gallery, compared by the tests), of the pages (tests/e2e/screenshots)
 	@INSPRAAK_SCREENSHOTS=tests/e2e/screenshots $(RUN) inspraak test tests/e2e

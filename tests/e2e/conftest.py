@@ -20,6 +20,7 @@ from tests.integration.platform import surroundings
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 QUIET += ["--disable-background-networking", "--disable-component-update"]
+QUIET += ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb"]  # pictures that repeat
 SCREENSHOTS = os.environ.get("INSPRAAK_SCREENSHOTS")  # a folder; `make screenshots` sets it
 WIDTHS = {360: 740, 1280: 800}
 OFFICIAL = "official@leuven.localhost"

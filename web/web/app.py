@@ -22,7 +22,7 @@ def create_app(settings: Settings) -> App:
             yield
 
     health = health_routes({"gateway": web.gateway.reachable})
-    app = Starlette(routes=[*health, *routes()], lifespan=lifespan)
+    app = Starlette(routes=[*health, *routes(development=settings.environment == "development")], lifespan=lifespan)
     app.router.redirect_slashes = False  # one address for each page
     app.state.web = web
     return Entrance(app, service="web", key=settings.internal_key.get_secret_value())

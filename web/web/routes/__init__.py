@@ -3,6 +3,7 @@
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
+from web import gallery
 from web.dispatch import page
 from web.i18n import LANGUAGES
 from web.routes import account, auth, files, polls, public, votes
@@ -25,8 +26,8 @@ class LanguageConvertor(Convertor[str]):
 register_url_convertor("language", LanguageConvertor())
 
 
-def routes() -> list[Route]:
-    """The table of pages; what is not in it is a page that says so."""
+def routes(*, development: bool = False) -> list[Route]:
+    """The table of pages; what is not in it is a page that says so. In development the gallery is one of them."""
     poll = "/{locale:language}/polls/{poll_id:uuid}"
     pages = [
         ("/", public.to_preferred_language, GET),
@@ -58,7 +59,10 @@ def routes() -> list[Route]:
         ("/{locale:language}/account/language", account.set_language, POST),
         ("/{locale:language}/account/notifications", account.set_notifications, POST),
     ]
+    if development:
+        pages.append((gallery.PATH, gallery.show, GET))
     return [
+        *([Route(f"{gallery.PATH}/{{colour}}.css", gallery.palette, methods=GET)] if development else ()),
         Route("/static/{name}", files.static, methods=GET),
         Route("/t/{slug}/{name}", files.theme, methods=GET),
         Route("/robots.txt", files.robots, methods=GET),
