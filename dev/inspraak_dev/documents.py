@@ -1,7 +1,7 @@
 """`make contracts`: the documents that are made from the code, and whether the committed ones still are.
 
 `docs/events` holds a JSON Schema for each event and an AsyncAPI document, `docs/openapi.json` the API of all services
-as the gateway lets it through.
+as the gateway lets it through, and `deploy/k8s` the broker's exchanges, queues and users.
 """
 
 import argparse
@@ -12,12 +12,13 @@ from pathlib import Path
 from gateway.description import merge
 from gateway.routes import Table
 
-from inspraak_dev import contracts
+from inspraak_dev import contracts, topology
 from inspraak_dev.errors import StackError
 from inspraak_dev.stack.places import CLONE
 from inspraak_dev.stack.table import TABLE
 
 EVENTS, OPENAPI = "docs/events", "docs/openapi.json"
+TOPOLOGY = "deploy/k8s/components/data-operators/topology.yaml"
 
 
 def main(arguments: list[str]) -> int:
@@ -31,20 +32,26 @@ def main(arguments: list[str]) -> int:
         written = contracts.write(root / EVENTS)
     except contracts.Broken as broken:
         raise StackError("\n".join(broken.args)) from broken
-    (root / OPENAPI).write_text(openapi())
-    print(f"wrote {len(written)} files in {EVENTS}, and {OPENAPI}")
+    for name, text in _made().items():
+        (root / name).write_text(text)
+    print(f"wrote {len(written)} files in {EVENTS}, {OPENAPI} and {TOPOLOGY}")
     return 0
 
 
 def check(root: Path) -> int:
     """1 where a committed document is not what the code makes, with a line for each."""
     problems = contracts.check(root / EVENTS)
-    committed = root / OPENAPI
-    if not committed.exists() or committed.read_text() != openapi():
-        problems.append(f"{OPENAPI} is not up to date: make contracts")
+    for name, text in _made().items():
+        committed = root / name
+        if not committed.exists() or committed.read_text() != text:
+            problems.append(f"{name} is not up to date: make contracts")
     for problem in problems:
         print(problem)
     return 1 if problems else 0
+
+
+def _made() -> dict[str, str]:
+    return {OPENAPI: openapi(), TOPOLOGY: topology.document()}
 
 
 def openapi() -> str:

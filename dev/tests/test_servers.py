@@ -1,11 +1,13 @@
 """Servers of our own, on this machine: private, durable, killed and restarted by name, gone afterwards."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +16,16 @@ from uuid import uuid4
 import aio_pika
 import asyncpg
 import pytest
+from aiormq.exceptions import ChannelAccessRefused
+from chassis import parked
+from chassis.bus import Publisher
 from inspraak_dev.stack import Stack, StackError, containers, processes, servers
 from inspraak_dev.stack.places import place_of
 from inspraak_dev.stack.postgres import Postgres
-from inspraak_dev.stack.rabbitmq import RabbitMq
+from inspraak_dev.stack.rabbitmq import VHOST, RabbitMq
 from inspraak_dev.stack.redis import Redis
 from inspraak_dev.stack.stack import ADDRESSES
+from inspraak_dev.topology import permissions, topologies
 from redis.asyncio import Redis as RedisClient
 
 pytestmark = [
@@ -58,6 +64,40 @@ async def test_postgresql_is_as_durable_as_in_production(own: Stack) -> None:
     settings = {name: await connection.fetchval(f"SHOW {name}") for name in ("fsync", "synchronous_commit")}
     assert settings == {"fsync": "on", "synchronous_commit": "on"}
     await connection.close()
+
+
+async def test_a_service_s_user_may_do_what_its_worker_does_and_make_nothing(own: Stack) -> None:
+    """The permissions that `deploy/k8s` gives, on a real broker."""
+    url = own.urls()["INSPRAAK_AMQP_URL"]
+    wanted = next(one for one in topologies() if one.service == "notifications")
+    maker = Publisher(url, wanted)
+    await maker.ready()
+    await maker.close()
+    rights = permissions(wanted)
+    broker = own._own("rabbitmq")
+    assert isinstance(broker, RabbitMq)
+    broker.control("add_user", "limited", "limited")
+    broker.control("set_permissions", "-p", VHOST, "limited", rights["configure"], rights["write"], rights["read"])
+    limited = re.sub("//.*@", "//limited:limited@", url)
+    given = replace(wanted, given=True)
+    publisher, key = Publisher(limited, given), wanted.queues[1].bindings[0][1]
+    message = aio_pika.Message(b"{}", message_id="1", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+    for exchange, to in (("events", key), ("", given.parked), *(("", wait) for wait in given.waits)):
+        await publisher.publish((exchange, to, message))
+    assert [sent.id for sent in await parked.replay(limited, given, publisher)] == ["1"]
+    connection = await aio_pika.connect(limited)
+    channel = await connection.channel()
+    got = await (await channel.get_queue(given.service)).get()
+    assert got is not None
+    await got.ack()
+    for forbidden in (channel.declare_queue("mine", durable=True), channel.declare_queue(given.service, durable=True)):
+        with pytest.raises(ChannelAccessRefused):
+            await forbidden
+        await channel.reopen()
+    with pytest.raises(ChannelAccessRefused):
+        await (await channel.get_queue("unrouted")).get()
+    await connection.close()
+    await publisher.close()
 
 
 async def test_what_rabbitmq_confirmed_is_there_after_a_crash(own: Stack) -> None:

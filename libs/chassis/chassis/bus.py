@@ -61,6 +61,8 @@ class Topology:
     queues: tuple[Queue, ...]
     waits: tuple[str, ...] = ()
     """The names of the wait queues, shortest wait first."""
+    given: bool = False
+    """Whether somebody else makes it: the service then looks whether it is there, and needs no right to make it."""
 
     @property
     def consumes(self) -> bool:
@@ -74,7 +76,12 @@ class Topology:
 
 
 def topology(
-    service: str, types: Sequence[str], *, waits: Sequence[float] = WAITS, delivery_limit: int = DELIVERY_LIMIT
+    service: str,
+    types: Sequence[str],
+    *,
+    waits: Sequence[float] = WAITS,
+    delivery_limit: int = DELIVERY_LIMIT,
+    given: bool = False,
 ) -> Topology:
     """The exchanges and queues of a service that handles these event types; no queue of its own if it handles none.
 
@@ -88,7 +95,7 @@ def topology(
     bounds = {"x-max-length": 100_000, "x-message-ttl": WEEK_MS, "x-delivery-limit": UNLIMITED}
     unrouted = Queue(UNROUTED_QUEUE, _quorum(**bounds), ((UNROUTED, ""),))
     if not types:
-        return Topology(service, exchanges, (unrouted,))
+        return Topology(service, exchanges, (unrouted,), given=given)
     limit = {"x-delivery-limit": delivery_limit}
     own = Queue(service, _dead_letters_to(f"{service}.parked", **limit), tuple((EVENTS, type_) for type_ in types))
     parked = Queue(f"{service}.parked", _quorum(**{"x-delivery-limit": UNLIMITED}))
@@ -97,7 +104,7 @@ def topology(
         for wait in waits
     )
     names = tuple(queue.name for queue in waiting)
-    return Topology(service, exchanges, (unrouted, own, parked, *waiting), names)
+    return Topology(service, exchanges, (unrouted, own, parked, *waiting), names, given)
 
 
 def _quorum(**arguments: str | int) -> dict[str, str | int]:
@@ -115,17 +122,25 @@ def _dead_letters_to(queue: str, **arguments: str | int) -> dict[str, str | int]
 
 
 async def declare(channel: AbstractChannel, wanted: Topology) -> None:
-    """Make sure that everything exists; the broker closes the channel if something exists otherwise."""
+    """Make sure that everything exists; the broker closes the channel if something exists otherwise.
+
+    Of a topology that is given, only look: the broker closes the channel if something is missing.
+    """
     # a queue that dead-letters names another one, which the broker allows to come later
     for exchange in reversed(wanted.exchanges):
         await channel.declare_exchange(
-            exchange.name, exchange.type, durable=True, arguments=dict(exchange.arguments), timeout=CONNECT_SECONDS
+            exchange.name,
+            exchange.type,
+            durable=True,
+            passive=wanted.given,
+            arguments=dict(exchange.arguments),
+            timeout=CONNECT_SECONDS,
         )
     for queue in wanted.queues:
         declared = await channel.declare_queue(
-            queue.name, durable=True, arguments=dict(queue.arguments), timeout=CONNECT_SECONDS
+            queue.name, durable=True, passive=wanted.given, arguments=dict(queue.arguments), timeout=CONNECT_SECONDS
         )
-        for exchange_name, key in queue.bindings:
+        for exchange_name, key in () if wanted.given else queue.bindings:
             await declared.bind(exchange_name, key, timeout=CONNECT_SECONDS)
 
 

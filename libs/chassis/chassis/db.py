@@ -29,6 +29,10 @@ NAMES = {
 # The inner select makes it one look at the setting a statement, not one a row (docs/adr/0006).
 TENANTS = "select string_to_array(nullif(current_setting('app.tenant_ids', true), ''), ',')::uuid[]"
 POLICY = f"tenant_id = any (({TENANTS})::uuid[])"
+# What a connection asks of PostgreSQL when it begins. A pooler in between ignores it, so migrations also set it on the
+# database, and the pooler must be told to ignore it.
+STATEMENT_SECONDS = 10
+ASKED_AT_FIRST = {"statement_timeout": str(STATEMENT_SECONDS * 1000)}
 SET_TENANTS = text("select set_config('app.tenant_ids', :tenants, true)")
 
 
@@ -76,7 +80,7 @@ def create_engine(url: str, *, pool: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=2,
         hide_parameters=True,  # an error's text ends in logs; what a person wrote does not
-        connect_args={"timeout": 5, "command_timeout": 10, "server_settings": {"statement_timeout": "10000"}},
+        connect_args={"timeout": 5, "command_timeout": 10, "server_settings": ASKED_AT_FIRST},
     )
 
 

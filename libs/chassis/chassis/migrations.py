@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from chassis.db import STATEMENT_SECONDS
 from chassis.errors import sqlstate_of
 from chassis.health import Check
 
@@ -113,12 +114,14 @@ def _run(connection: Connection, folder: Path, revision: str) -> None:
 
 
 def _grant(connection: Connection, login_role: str) -> None:
-    role = connection.dialect.identifier_preparer.quote(login_role)
+    quote = connection.dialect.identifier_preparer.quote
+    role, database = quote(login_role), quote(str(connection.engine.url.database))
     for statement in (
         f"GRANT USAGE ON SCHEMA public TO {role}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
         f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {role}",
+        f"ALTER DATABASE {database} SET statement_timeout = '{STATEMENT_SECONDS}s'",
     ):
         connection.execute(text(statement))
 

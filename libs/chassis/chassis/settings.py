@@ -88,6 +88,7 @@ class ServiceSettings(Settings):
     migration_database_url: PostgresDsn | None = None
     database_pool: int = Field(default=10, ge=2)
     amqp_url: AmqpDsn | None = None
+    topology_given: bool = False  # whether exchanges and queues are made by who runs the broker, not by the workers
     identity_url: str = "http://127.0.0.1:8001"
     master_key: Key = SecretStr(DEVELOPMENT_KEY)
     old_master_keys: tuple[Key, ...] = ()

@@ -56,7 +56,9 @@ class Worker:
         self._timers = _with_own(timers)
         self._url = settings.required("amqp_url")
         self._engine: AsyncEngine = sessions.kw["bind"]
-        self.topology = topology(service, handlers.types, waits=waits, delivery_limit=delivery_limit)
+        self.topology = topology(
+            service, handlers.types, waits=waits, delivery_limit=delivery_limit, given=settings.topology_given
+        )
         self._publisher = Publisher(self._url, self.topology)
         self.relay = Relay(self._engine, self._publisher)
         self.consumer = Consumer(

@@ -92,6 +92,18 @@ async def _tables(database: Database) -> set[str]:
     return {row["relname"] for row in rows}
 
 
+def test_statements_end_after_ten_seconds_also_where_a_pooler_does_not_pass_that_on(run: Run, empty: Database) -> None:
+    run("migrate")
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(empty.url)
+        bound: str = await connection.fetchval("show statement_timeout")
+        await connection.close()
+        return bound
+
+    assert asyncio.run(ask()) == f"{migrations.STATEMENT_SECONDS}s"
+
+
 def test_the_role_that_serves_may_use_the_tables_and_not_change_them(run: Run, empty: Database) -> None:
     run("migrate")
 

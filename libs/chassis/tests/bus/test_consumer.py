@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from aio_pika.exceptions import ChannelNotFoundEntity
 from chassis.bus import topology
 from chassis.handlers import Handlers
 from chassis.messaging_telemetry import HANDLED
@@ -381,6 +382,19 @@ def test_the_topology_is_quorum_queues_that_lead_back_to_their_service() -> None
     assert wanted.exchanges[0].arguments == {"alternate-exchange": "events.unrouted"}
 
 
+async def test_a_worker_that_is_given_its_topology_looks_for_it_and_makes_nothing(rig: Any, eventually: Any) -> None:
+    async with rig.worker(topology_given=True) as worker:
+        await eventually(lambda: _says(worker, "ChannelNotFoundEntity"))
+    async with rig.channel() as channel:
+        with pytest.raises(ChannelNotFoundEntity):
+            await channel.get_queue(rig.service)
+    await rig.publisher().ready()  # as somebody else makes it
+    thing = uuid4()
+    async with at_work(rig, eventually, topology_given=True):
+        await rig.emit(thing)
+        await eventually(lambda: _equals(rig.effects(), [thing]))
+
+
 def test_a_service_that_handles_nothing_has_no_queue() -> None:
     assert [queue.name for queue in topology("tenancy", []).queues] == ["unrouted"]
 
@@ -420,6 +434,10 @@ async def _inbox(rig: Any) -> int:
 async def _lines(worker: Worker, number: int) -> list[str]:
     lines = await worker.parked()
     return lines if len(lines) == number else []
+
+
+async def _says(worker: Worker, failure: str) -> bool:
+    return worker.relay.failing == failure
 
 
 async def _check(worker: Worker) -> None:
