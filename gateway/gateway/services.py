@@ -19,7 +19,7 @@ class Service:
         self.name = name
         self.entry = entry
         self.pool = Pool(name, address)
-        self.gate = Gate(entry.in_flight, entry.waiting)
+        self.gate = Gate(name, entry.in_flight, entry.waiting)
 
     async def ask(self, message: Message) -> Answer:
         """Send a request on and give the answer, once its head and the beginning of its body are there.

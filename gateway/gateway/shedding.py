@@ -19,7 +19,8 @@ SHARES = (1.0, 0.9, 0.85, 0.75)  # of the room, by class: votes always find a pl
 class Gate:
     """Bounded room with bounded waiting."""
 
-    def __init__(self, in_flight: int, waiting: int, *, patience: float = PATIENCE) -> None:
+    def __init__(self, service: str, in_flight: int, waiting: int, *, patience: float = PATIENCE) -> None:
+        self._service = service
         self._room = tuple(max(1, int(in_flight * share)) for share in SHARES)
         self._queues: tuple[deque[asyncio.Future[None]], ...] = tuple(deque() for _ in CLASSES)
         self._most_waiting = tuple(int(waiting * share) for share in SHARES)
@@ -76,7 +77,6 @@ class Gate:
                     self.inside += 1
                     turn.set_result(None)
 
-    @staticmethod
-    def _shed(rank: int) -> Refused:
-        SHED.labels(CLASSES[rank]).inc()
+    def _shed(self, rank: int) -> Refused:
+        SHED.labels(self._service, CLASSES[rank]).inc()
         return Refused("overloaded", status=503)

@@ -12,7 +12,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from prometheus_client import Counter, Gauge, Histogram
 
 SERVICE = "gateway"
-SHED = Counter("load_shed_total", "Requests sent away with 503 before they reached a service", ("class",))
+SHED = Counter("load_shed_total", "Requests sent away with 503 before they reached a service", ("service", "class"))
 LIMITED = Counter("gateway_limited_total", "Requests sent away with 429", ("limit",))
 LIMITS_ASKED = Counter("gateway_limits_asked_total", "Requests whose limit Redis was asked for", ("limit",))
 LIMITS_ALONE = Gauge("gateway_limits_alone", "1 while Redis does not answer and this process limits alone")

@@ -15,14 +15,14 @@ VOTE = "/api/v1/polls/0196b1f2-0000-7000-8000-000000000001/vote"
 
 
 def test_reads_leave_room_for_votes() -> None:
-    gate = Gate(8, 0)
+    gate = Gate("voting", 8, 0)
     reads = sum(gate.try_enter(READS) for _ in range(20))
     votes = sum(gate.try_enter(VOTES) for _ in range(20))
     assert (reads, votes) == (6, 2)
 
 
 async def test_who_finds_no_room_and_no_place_to_wait_is_sent_away_at_once() -> None:
-    gate = Gate(1, 0)
+    gate = Gate("voting", 1, 0)
     await gate.enter(VOTES)
     with pytest.raises(Refused) as refused:
         await gate.enter(VOTES)
@@ -32,7 +32,7 @@ async def test_who_finds_no_room_and_no_place_to_wait_is_sent_away_at_once() -> 
 
 
 async def test_who_waits_too_long_is_sent_away_and_leaves_no_trace() -> None:
-    gate = Gate(1, 5, patience=0.05)
+    gate = Gate("voting", 1, 5, patience=0.05)
     await gate.enter(VOTES)
     with pytest.raises(Refused):
         await gate.enter(VOTES)
@@ -40,7 +40,7 @@ async def test_who_waits_too_long_is_sent_away_and_leaves_no_trace() -> None:
 
 
 async def test_the_more_important_go_first_and_each_class_in_its_order() -> None:
-    gate = Gate(1, 100, patience=5)
+    gate = Gate("voting", 1, 100, patience=5)
     await gate.enter(VOTES)
     order: list[tuple[int, int]] = []
 
@@ -59,7 +59,7 @@ async def test_the_more_important_go_first_and_each_class_in_its_order() -> None
 
 @pytest.mark.parametrize("gives_up_first", [True, False])
 async def test_who_gives_up_in_the_moment_of_the_turn_takes_no_place_with_them(*, gives_up_first: bool) -> None:
-    gate = Gate(1, 5)
+    gate = Gate("voting", 1, 5)
     await gate.enter(VOTES)
     impatient, patient = (asyncio.create_task(gate.enter(VOTES)) for _ in range(2))
     await asyncio.sleep(0)
@@ -76,7 +76,7 @@ async def test_who_gives_up_in_the_moment_of_the_turn_takes_no_place_with_them(*
 
 
 async def test_who_is_cancelled_while_waiting_gives_the_turn_to_the_next() -> None:
-    gate = Gate(1, 10, patience=5)
+    gate = Gate("voting", 1, 10, patience=5)
     await gate.enter(VOTES)
     first, second = (asyncio.create_task(gate.enter(VOTES)) for _ in range(2))
     await asyncio.sleep(0)
@@ -93,7 +93,7 @@ steps = st.lists(st.tuples(st.sampled_from(["enter", "leave", "cancel"]), st.int
 
 @given(st.integers(1, 6), st.integers(0, 6), steps)
 async def test_no_order_of_events_loses_a_place(room: int, waiting: int, events: list[tuple[str, int]]) -> None:
-    gate = Gate(room, waiting, patience=60)
+    gate = Gate("voting", room, waiting, patience=60)
     inside, tasks = 0, []
     for event, rank in events:
         if event == "enter":
@@ -142,7 +142,7 @@ async def test_a_saturated_front_still_answers_probes_and_lets_web_reach_the_api
     assert refused.code == "overloaded"
     assert 3 <= int(refused.headers["retry-after"]) <= 10
     assert len({answer.headers["retry-after"] for answer in answers if answer.status == 503}) > 1
-    assert await world.metric('load_shed_total{class="reads"}') > 0
+    assert await world.metric('load_shed_total{class="reads",service="web"}') > 0
     for service in (*world.gateway.public_services.values(), *world.gateway.internal_services.values()):
         assert (service.gate.inside, service.gate.waiting) == (0, 0)
 
@@ -194,5 +194,5 @@ async def test_forms_that_are_sent_slowly_keep_no_page_from_being_served(
 
 
 def test_every_class_has_its_share() -> None:
-    gate = Gate(100, 100)
+    gate = Gate("voting", 100, 100)
     assert [gate.try_enter(rank) for rank in range(len(CLASSES))] == [True] * 4

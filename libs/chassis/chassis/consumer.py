@@ -68,6 +68,8 @@ class Consumer:
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop, then finish what is in flight. Whatever is lost is set up anew, with backoff."""
         backoff, clock = Backoff(), asyncio.get_running_loop()
+        missing = telemetry.CONSUMERS_MISSING.labels(self._topology.service)
+        missing.set_function(lambda: self.declared - self.registered)
         while not stop.is_set():
             began = clock.time()
             try:
@@ -154,6 +156,7 @@ class Consumer:
             logger.warning("the watchdog could not ask for %s: %s", self._topology.service, describe(error))
             self._on_lost()
             return
+        telemetry.QUEUED.labels(self._topology.service).set(own.declaration_result.message_count or 0)
         for queue in aside:
             telemetry.PARKED.labels(queue.name).set(queue.declaration_result.message_count or 0)
         underlay = await underlying(channel)
@@ -186,6 +189,8 @@ class Consumer:
                 self._on_lost()
                 return
             telemetry.HANDLED.labels(outcome).inc()
+            if message.timestamp and outcome == "handled":
+                telemetry.LAG.observe(telemetry.seconds_since(message.timestamp.timestamp()))
             await message.ack()
         except Exception as error:  # noqa: BLE001 - unanswered, it is delivered again; the connection is opened anew
             logger.warning("a message of %s was left unanswered: %s", self._topology.service, describe(error))

@@ -4,6 +4,7 @@ Every tenant table begins its keys with `tenant_id` and carries one row-level se
 `app.tenant_ids` of the transaction. No tenant, no rows: a query that forgets its tenant finds nothing.
 """
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,11 +12,13 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import Depends, Request
+from prometheus_client import Histogram
 from sqlalchemy import DateTime, MetaData, Text, event, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.orm import Session as SyncSession
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from chassis.refusals import Refused
 
@@ -33,6 +36,11 @@ POLICY = f"tenant_id = any (({TENANTS})::uuid[])"
 # database, and the pooler must be told to ignore it.
 STATEMENT_SECONDS = 10
 ASKED_AT_FIRST = {"statement_timeout": str(STATEMENT_SECONDS * 1000)}
+POOL_WAIT = Histogram(
+    "db_pool_wait_seconds",
+    "Time that work waited for a connection to the database, opening one included",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 5),
+)
 SET_TENANTS = text("select set_config('app.tenant_ids', :tenants, true)")
 
 
@@ -69,6 +77,17 @@ def enable_row_level_security(*tables: str) -> list[str]:
     ]
 
 
+class MeasuredPool(AsyncAdaptedQueuePool):
+    """The pool of connections, which tells how long was waited for one: given, refused or timed out."""
+
+    def connect(self) -> PoolProxiedConnection:
+        began = time.perf_counter()
+        try:
+            return super().connect()
+        finally:
+            POOL_WAIT.observe(time.perf_counter() - began)
+
+
 def create_engine(url: str, *, pool: int = 10) -> AsyncEngine:
     """An engine over asyncpg with a pool of fixed size; a request waits at most two seconds for a connection.
 
@@ -76,6 +95,7 @@ def create_engine(url: str, *, pool: int = 10) -> AsyncEngine:
     """
     return create_async_engine(
         url.replace("postgres://", "postgresql://").replace("postgresql://", "postgresql+asyncpg://"),
+        poolclass=MeasuredPool,
         pool_size=pool,
         max_overflow=0,
         pool_timeout=2,

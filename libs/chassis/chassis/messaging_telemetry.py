@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.telemetry import fail
 
@@ -22,6 +22,13 @@ PENDING = Gauge("outbox_pending", "Events that wait in the outbox")
 OLDEST = Gauge("outbox_oldest_unpublished_seconds", "Age of the oldest event in the outbox, 0 when it is empty")
 PUBLISHED = Counter("events_published_total", "Events that the broker confirmed")
 HANDLED = Counter("events_handled_total", "Deliveries by what became of them", ("outcome",))
+LAG = Histogram(
+    "consumer_lag_seconds",
+    "Time from a fact to the end of its handling here; facts are stamped to the second",
+    buckets=(2, 5, 15, 30, 60, 300, 900, 3600),
+)
+QUEUED = Gauge("queue_messages", "Messages that wait in a service's queue to be taken", ("queue",))
+CONSUMERS_MISSING = Gauge("consumers_missing", "Consumers of a queue that a worker should have and has not", ("queue",))
 PARKED = Gauge("parked_messages", "Messages that no retry could heal or nobody wanted", ("queue",))
 OVERDUE = Gauge("due_overdue_seconds", "How late the latest waiting timer is, 0 when none is late")
 PARKED_TIMERS = Gauge("due_parked", "Timers that failed too often")

@@ -7,6 +7,7 @@ from uuid import UUID
 import aiohttp
 import pytest
 from chassis.db import (
+    POOL_WAIT,
     Session,
     create_engine,
     enable_row_level_security,
@@ -138,6 +139,20 @@ async def test_a_session_works_for_its_government_in_every_transaction_it_begins
             await session.commit()
         async with session.begin_nested():
             assert len((await session.scalars(select(Entry))).all()) == 2
+
+
+async def test_what_work_waits_for_a_connection_is_told(database: Database) -> None:
+    async with engine_of(database.url, pool=1) as engine:
+        async with engine.connect() as first:
+            waited, waiting = POOL_WAIT._sum.get(), asyncio.create_task(_connect(engine))
+            await first.execute(text("select pg_sleep(0.3)"))
+        await waiting
+    assert POOL_WAIT._sum.get() - waited > 0.2
+
+
+async def _connect(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        await connection.execute(text("select 1"))
 
 
 async def write(sessions: Sessions, value: int, error: BaseException | None = None) -> None:

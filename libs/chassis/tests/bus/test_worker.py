@@ -47,7 +47,7 @@ async def test_the_current_state_is_sent_again_to_one_queue_with_its_own_sequenc
     assert await rig.worker().republish(None, rig.service) == [f"{rig.service} has no state to send"]
 
 
-async def test_the_worker_tells_how_much_waits_and_how_late_it_is(rig: Any) -> None:
+async def test_the_worker_tells_how_much_waits_and_how_late_itis_now(rig: Any) -> None:
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     async with rig.session() as session:
         emit(session, rig.make(), sequence=1, now=hour_ago)
@@ -73,6 +73,37 @@ async def test_the_number_of_parked_messages_is_told(rig: Any, eventually: Any, 
     async with rig.worker():
         await rig.publish(b"1", b"2")
         await eventually(told)
+
+
+async def test_a_consumer_that_is_not_registered_is_told_as_missing(rig: Any, eventually: Any) -> None:
+    missing = telemetry.CONSUMERS_MISSING.labels(rig.service)
+    async with rig.worker(amqp_url="amqp://127.0.0.1:1/none"):
+        await eventually(lambda: is_now(missing, 1))
+    async with rig.worker():
+        await eventually(lambda: is_now(missing, 0))
+
+
+async def test_what_waits_in_a_queue_and_how_late_it_was_handled_is_told(
+    rig: Any, eventually: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("chassis.consumer.WATCHED_EVERY", 0.1)
+    on, go_on, before = Handlers(), asyncio.Event(), telemetry.LAG._sum.get()
+
+    @on(rig.thing)
+    async def handle(event: Any, session: AsyncSession, _now: datetime) -> None:
+        await go_on.wait()
+        await rig.record(session, event.thing_id)
+
+    await rig.publisher().ready()  # the queue is there before its consumer
+    async with rig.session() as session:
+        for sequence in (1, 2, 3):
+            emit(session, rig.make(), sequence=sequence, now=datetime.now(UTC) - timedelta(minutes=10))
+    await rig.relay().send_batch()
+    async with rig.worker(on):
+        await eventually(lambda: is_now(telemetry.QUEUED.labels(rig.service), 2))  # a new consumer takes one at a time
+        go_on.set()
+        await eventually(lambda: has_effects(rig, 3))
+    assert telemetry.LAG._sum.get() - before >= 3 * 600
 
 
 async def test_links_lead_from_a_request_over_its_event_to_what_its_handler_does(
@@ -163,6 +194,15 @@ async def test_a_worker_that_is_left_stops_everything_it_started(rig: Any) -> No
 
 async def has_effect(rig: Any) -> bool:
     return bool(await rig.effects())
+
+
+async def has_effects(rig: Any, number: int) -> bool:
+    return len(await rig.effects()) == number
+
+
+async def is_now(gauge: Any, value: float) -> bool:
+    [sample] = next(iter(gauge.collect())).samples
+    return bool(sample.value == value)
 
 
 def trace_of(span: ReadableSpan) -> int:
