@@ -4,6 +4,7 @@ The stand-in is only for states of single pages; whole journeys over the real se
 """
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -217,17 +218,20 @@ class Browser:
         else:
             self.cookies[name] = value
 
-    async def sign_in(self, gateway: StandIn, *, expires_in: int = 900) -> None:
+    async def sign_in(self, gateway: StandIn, *roles: str, expires_in: int = 900) -> None:
         """Sign in by the pages."""
         gateway.on("POST", "/api/v1/sign-in/codes", 202, {"handle": "h"})
-        gateway.on("POST", "/api/v1/sign-in", 200, tokens("first", expires_in))
+        gateway.on("POST", "/api/v1/sign-in", 200, tokens("first", expires_in, *roles))
         await self.post("/nl/sign-in", email="an@example.org")
         assert (await self.post("/nl/sign-in/code", code="123456")).status == 303
         assert "__Host-session" in self.cookies
 
 
-def tokens(name: str, expires_in: int = 900) -> dict[str, Any]:
-    return {"access_token": f"access-{name}", "expires_in": expires_in, "refresh_token": f"refresh-{name}"}
+def tokens(name: str, expires_in: int = 900, *roles: str) -> dict[str, Any]:
+    access = f"access-{name}"
+    if roles:  # a token's second part says who it is for
+        access += "." + base64.urlsafe_b64encode(json.dumps({"roles": roles}).encode()).decode().rstrip("=") + ".s"
+    return {"access_token": access, "expires_in": expires_in, "refresh_token": f"refresh-{name}"}
 
 
 class _Markup(HTMLParser):

@@ -52,6 +52,7 @@ class Poll(Answer):
     """One poll as a voter sees it; the options are in this voter's order."""
 
     poll_id: UUID
+    version: int = 0
     status: Status
     titles: Multiloc
     questions: Multiloc | None = None

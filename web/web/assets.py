@@ -22,6 +22,7 @@ COMPONENTS = (
     "error-summary", "alert", "tag", "card", "details", "table",
 )  # fmt: skip
 OWN = ("layout", "header", "ballot", "results", "states")
+OFFICIALS = ("officials",)  # beside site.css, on officials' pages only
 TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "txt": "text/plain; charset=utf-8"}
 COMPRESSION = 9
 
@@ -57,7 +58,11 @@ class Assets:
 
     def __init__(self, texts: Mapping[str, Mapping[str, str]]) -> None:
         """`texts` are the words that the design system's CSS holds, by language and custom property."""
-        self._assets = {"site.css": Asset("site", "css", site_stylesheet(texts))}
+        own = "\n".join(minified(_read(STATIC / "css" / f"{name}.css")) for name in OFFICIALS) + "\n"
+        self._assets = {
+            "site.css": Asset("site", "css", site_stylesheet(texts)),
+            "officials.css": Asset("officials", "css", own),
+        }
 
     def url(self, plain: str) -> str:
         """The address of `site.css` with its hash."""

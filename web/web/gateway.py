@@ -83,9 +83,16 @@ class Gateway:
             await self._client.close()
 
     async def ask(
-        self, method: str, path: str, caller: Caller, *, body: Any = None, query: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        caller: Caller,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> Any:
-        """The JSON of a 2xx answer (nothing for an empty one).
+        """The JSON of a 2xx answer (nothing for an empty one). `key`: what is sent again with it creates nothing more.
 
         Raises:
             RefusedError: the answer was 4xx.
@@ -94,6 +101,8 @@ class Gateway:
         if self._client is None:
             raise RuntimeError("the gateway's client is not open")
         headers = _headers(caller)
+        if key:
+            headers["idempotency-key"] = key
         data = None
         if body is not None:
             headers["content-type"] = "application/json"

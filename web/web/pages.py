@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from web import figures, theme
+from web import figures, officials, theme
 from web.assets import Assets
 from web.i18n import LANGUAGES, Language, language
 
@@ -38,6 +38,7 @@ class _Site:
     def __init__(self, visit: "Visit", assets: Assets) -> None:
         self._visit = visit
         self.stylesheet = assets.url("site.css")
+        self.officials_stylesheet = assets.url("officials.css")
         self.name = visit.text(visit.government.names)
         self.letter = (self.name.text[:1] or "?").upper()
         self.contact = visit.government.contact_email
@@ -53,6 +54,11 @@ class _Site:
         """The page's address without its language: what the language switch keeps."""
         _, _, rest = self._visit.request.url.path.lstrip("/").partition("/")
         return rest
+
+    @property
+    def sections(self) -> list[officials.Section]:
+        """The officials' navigation."""
+        return officials.sections(self._visit)
 
     @property
     def query(self) -> str:

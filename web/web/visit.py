@@ -13,7 +13,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web import api, cookies, dates
+from web import api, cookies, dates, officials
 from web.gateway import Caller, GatewayError, RefusedError, UnavailableError
 from web.i18n import Language, Text, pick
 from web.session import COOKIE, Session, SessionEndedError
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from web.state import Web
 
 LARGEST_FORM = 64 * 1024
-MOST_FIELDS = 600
+MOST_FIELDS = 2000
+TRIES = 10  # of a form whose first sending is still being dealt with
+STILL_RUNNING_SECONDS = 0.2
 HTTP_OK = 200
 NOT_SIGNED_IN = 401
 LANGUAGE_COOKIE = "__Host-language"
@@ -58,12 +60,22 @@ class Visit:
     session_unknown: bool = False  # there is one, and nobody can say now whether it still holds
     personal: bool = False  # the page holds something of this browser's own
     jar: list[str] = field(default_factory=list)  # Set-Cookie headers to send
+    sent: dict[str, list[str]] | None = None  # the form, once it was read
 
     # Who asks
 
     @property
     def signed_in(self) -> bool:
         return self.session is not None
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles of the one who is signed in, for what pages show; the services decide what they may do."""
+        return officials.roles_of(self.session.access_token) if self.session else frozenset()
+
+    @property
+    def official(self) -> bool:
+        return bool(self.roles & officials.EVERY_OFFICIAL)
 
     @property
     def caller(self) -> Caller:
@@ -114,10 +126,18 @@ class Visit:
 
     # What is asked of the services
 
-    async def ask(self, method: str, path: str, *, body: Any = None, query: Mapping[str, str] | None = None) -> Any:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        query: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> Any:
         """Ask the gateway in this visitor's name; a token that the services no longer take is exchanged once."""
         try:
-            return await self.web.gateway.ask(method, path, self.caller, body=body, query=query)
+            return await self.web.gateway.ask(method, path, self.caller, body=body, query=query, key=key)
         except RefusedError as refusal:
             if refusal.status != NOT_SIGNED_IN or self.session is None:
                 raise
@@ -126,7 +146,18 @@ class Visit:
                 raise UnavailableError("identity does not answer") from refusal
             if self.session is None and method != "GET":
                 raise NotSignedInError from refusal
-        return await self.web.gateway.ask(method, path, self.caller, body=body, query=query)
+        return await self.web.gateway.ask(method, path, self.caller, body=body, query=query, key=key)
+
+    async def create(self, path: str, body: Any, key: str) -> Any:
+        """POST what creates something, once for each key: of a form that was sent twice both get the one answer."""
+        for _ in range(TRIES - 1):
+            try:
+                return await self.ask("POST", path, body=body, key=key)
+            except RefusedError as refusal:
+                if refusal.code != "still_running":
+                    raise
+            await asyncio.sleep(STILL_RUNNING_SECONDS)  # the API has nothing to wait on; it asks to come again
+        return await self.ask("POST", path, body=body, key=key)
 
     async def get(self, path: str, **query: str) -> Any:
         return await self.ask("GET", path, query=query or None)
@@ -148,18 +179,22 @@ class Visit:
         Raises:
             StaleFormError: it does not.
         """
+        if self.sent is None:
+            self.sent = await self._read_form()
+        if checked:
+            self.check_token(self.sent)
+        return self.sent
+
+    async def _read_form(self) -> dict[str, list[str]]:
         body = bytearray()
         async for chunk in self.request.stream():
             body += chunk
             if len(body) > LARGEST_FORM:
                 raise RefusedError(413, "too_large")
         try:
-            fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+            return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError as error:
             raise RefusedError(400, "bad_request") from error
-        if checked:
-            self.check_token(fields)
-        return fields
 
     def check_token(self, fields: Mapping[str, Sequence[str]]) -> None:
         """Whether a form was made for this session; somebody who is not signed in has none.

@@ -128,6 +128,29 @@ async def test_nothing_that_people_vote_on_changes_once_it_is_announced(town: An
     assert (await town.act(poll_id, "schedule")).json["code"] == "not_a_draft"
 
 
+async def test_of_two_officials_who_change_a_draft_the_later_one_hears_of_it(town: Any) -> None:
+    poll_id = await town.draft()
+    path = f"/api/v1/polls/{poll_id}"
+    seen = (await town.poll(poll_id, town.official)).json["version"]
+    first = await town.official("PATCH", path, {"titles": {"nl": "Eerst"}, "version": seen})
+    assert first.json["version"] > seen
+    late = await town.official("PATCH", path, {"titles": {"nl": "Later"}, "version": seen})
+    assert (late.status, late.json["code"]) == (409, "changed_meanwhile")
+    assert (await town.poll(poll_id, town.official)).json["titles"] == {"nl": "Eerst"}
+    assert (await town.official("PATCH", path, {"titles": {"nl": "Later"}})).status == 200, (
+        "who does not ask, is not told"
+    )
+
+
+async def test_what_is_announced_is_what_the_official_has_seen(town: Any) -> None:
+    poll_id = await town.draft()
+    seen = (await town.poll(poll_id, town.official)).json["version"]
+    changed = await town.official("PATCH", f"/api/v1/polls/{poll_id}", {"titles": {"nl": "Anders"}})
+    refused = await town.act(poll_id, "schedule", {"version": seen})
+    assert (refused.status, refused.json["code"]) == (409, "changed_meanwhile")
+    assert (await town.act(poll_id, "schedule", {"version": changed.json["version"]})).status == 200
+
+
 async def test_scheduling_needs_options_and_a_closing_time_to_come(town: Any) -> None:
     late = await town.draft(**town.window(opens=-7200, closes=-3600))
     assert (await town.act(late, "schedule")).json["code"] == "closes_in_the_past"
@@ -298,7 +321,7 @@ async def test_a_government_sees_and_touches_nothing_of_another(town: Any) -> No
             if path.endswith("extend")
             else {"reason": town.reason}
         )
-        body = {} if method == "PATCH" else body
+        body = {} if method == "PATCH" or path.endswith("schedule") else body
         refused = await officials_there(method, "/api/v1/polls" + path.format(id=poll_id), body)
         assert refused.status == 404, path
     assert (await town.vote(poll_id, 1, voter=stranger.as_person())).status == 404

@@ -74,6 +74,12 @@ class PollIn(Body):
     level: int = Field(1, ge=1, le=4, description="how certain a voter's identity must be; 1: confirmed e-mail address")
 
 
+Seen = Annotated[
+    int | None,
+    Field(ge=1, description="the version that one has seen: refused with `changed_meanwhile` if there is a newer one"),
+]
+
+
 class PollPatch(Body):
     """What is to change of a draft; what is absent stays.
 
@@ -90,6 +96,13 @@ class PollPatch(Body):
     opens_at: Moment | None = None
     closes_at: Moment | None = None
     level: int = Field(default_factory=lambda: 1, ge=1, le=4)
+    version: Seen = None
+
+
+class Announcement(Body):
+    """What is announced: the draft as it was seen."""
+
+    version: Seen = None
 
 
 class Extension(Body):

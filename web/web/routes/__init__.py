@@ -6,7 +6,7 @@ from starlette.routing import Route
 from web import gallery
 from web.dispatch import page
 from web.i18n import LANGUAGES
-from web.routes import account, auth, files, polls, public, votes
+from web.routes import account, auth, files, officials, polls, public, votes
 
 GET, POST = ["GET"], ["POST"]
 
@@ -67,5 +67,6 @@ def routes(*, development: bool = False) -> list[Route]:
         Route("/t/{slug}/{name}", files.theme, methods=GET),
         Route("/robots.txt", files.robots, methods=GET),
         *(Route(path, page(handler), methods=methods) for path, handler, methods in pages),
+        *officials.routes(),
         Route("/{path:path}", page(public.no_such_page), methods=["GET", "POST"]),
     ]

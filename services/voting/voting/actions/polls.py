@@ -60,10 +60,16 @@ async def create(session: AsyncSession, facts: Facts, *, by: UUID, now: datetime
     return poll
 
 
-async def change(session: AsyncSession, poll_id: UUID, facts: Facts, *, by: UUID, now: datetime) -> Poll:
-    """Change what `facts` names of a draft. Refused: `poll_frozen`, and as `lifecycle.check_terms`."""
+async def change(
+    session: AsyncSession, poll_id: UUID, facts: Facts, *, by: UUID, now: datetime, seen: int | None = None
+) -> Poll:
+    """Change what `facts` names of a draft; `seen` is the version that its author had before them.
+
+    Refused: `poll_frozen`, `changed_meanwhile`, and as `lifecycle.check_terms`.
+    """
     poll = await queries.locked_poll(session, poll_id)
     lifecycle.check_change(poll.terms, now)
+    lifecycle.check_unchanged(poll.version, seen)
     _write(poll, facts, now)
     await session.flush()
     _note_for_audit(session, poll, "changed", by, now)
@@ -99,13 +105,14 @@ def _write(poll: Poll, facts: Facts, now: datetime) -> None:
 # From announcing to publishing
 
 
-async def schedule(session: AsyncSession, poll_id: UUID, *, by: UUID, now: datetime) -> Poll:
+async def schedule(session: AsyncSession, poll_id: UUID, *, by: UUID, now: datetime, seen: int | None = None) -> Poll:
     """Announce a draft: what people vote on is fixed from here on. One whose time has come opens at once.
 
-    Refused: as `lifecycle.check_schedule`.
+    Refused: `changed_meanwhile` (since the version that was `seen`), and as `lifecycle.check_schedule`.
     """
     poll, now = await _locked(session, poll_id, now)
     lifecycle.check_schedule(poll.terms, now)
+    lifecycle.check_unchanged(poll.version, seen)
     await resources_of(session).keyring.create(session, KEY, poll.id)
     poll.status = Status.SCHEDULED
     await _tell(session, poll, events.PollScheduled, now)

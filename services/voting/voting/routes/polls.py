@@ -21,7 +21,7 @@ from voting.models import Poll
 from voting.rules.lifecycle import status_at
 from voting.rules.order import options_in_order
 from voting.rules.terms import Status
-from voting.schemas import Extension, OptionOut, PollIn, PollOut, PollPatch, WithReason
+from voting.schemas import Announcement, Extension, OptionOut, PollIn, PollOut, PollPatch, WithReason
 
 OFFICIALS = ("administrator", "project_manager")
 FRESH_SECONDS = 5
@@ -144,10 +144,11 @@ async def post_poll(body: PollIn, session: Session, actor: Official, now: Now) -
     return poll_out(poll, actor, now)
 
 
-@router.patch("/{poll_id}", responses=problems(*OFFICIAL, *TERMS, "poll_frozen"))
+@router.patch("/{poll_id}", responses=problems(*OFFICIAL, *TERMS, "poll_frozen", "changed_meanwhile"))
 async def patch_poll(poll_id: UUID, body: PollPatch, session: Session, actor: Official, now: Now) -> PollOut:
     """Change a draft; what is absent stays. From scheduling on nothing can be changed here."""
-    poll = await polls.change(session, poll_id, _facts(body, exclude_unset=True), by=actor.person_id, now=now)
+    facts = _facts(body, exclude_unset=True, exclude={"version"})
+    poll = await polls.change(session, poll_id, facts, by=actor.person_id, now=now, seen=body.version)
     return poll_out(poll, actor, now)
 
 
@@ -169,11 +170,14 @@ def _facts(body: BaseModel, **how: Any) -> dict[str, Any]:
 
 @router.post(
     "/{poll_id}/schedule",
-    responses=problems(*OFFICIAL, *TERMS, "not_a_draft", "times_missing", "closes_in_the_past"),
+    responses=problems(*OFFICIAL, *TERMS, "not_a_draft", "times_missing", "closes_in_the_past", "changed_meanwhile"),
 )
-async def post_schedule(poll_id: UUID, session: Session, actor: Official, now: Now) -> PollOut:
+async def post_schedule(
+    poll_id: UUID, session: Session, actor: Official, now: Now, body: Announcement | None = None
+) -> PollOut:
     """Announce a draft: it opens and closes at its times, and what people vote on is fixed."""
-    return poll_out(await polls.schedule(session, poll_id, by=actor.person_id, now=now), actor, now)
+    seen = body.version if body else None
+    return poll_out(await polls.schedule(session, poll_id, by=actor.person_id, now=now, seen=seen), actor, now)
 
 
 @router.post("/{poll_id}/extend", responses=problems(*OFFICIAL, "poll_not_running", "not_later", "reason_missing"))

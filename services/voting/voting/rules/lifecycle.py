@@ -43,6 +43,12 @@ def check_change(terms: Terms, now: datetime) -> None:
     _only_in({Status.DRAFT}, terms, now, code="poll_frozen")
 
 
+def check_unchanged(version: int, seen: int | None) -> None:
+    """Whether a poll is still the one that was seen, where that was said. Refused: `changed_meanwhile`."""
+    if seen is not None and seen != version:
+        raise Refused("changed_meanwhile", version=version, seen=seen)
+
+
 def check_terms(terms: Terms) -> None:
     """Whether a poll's terms make sense, draft or not.
 

@@ -1,0 +1,15 @@
+"""Officials' pages, below `/{language}/manage`: one module for each subject, each with its own table of pages."""
+
+from starlette.routing import Route
+
+from web.dispatch import page
+from web.routes.officials import overview
+
+BASE = "/{locale:language}/manage"
+MODULES = (overview,)
+
+
+def routes() -> list[Route]:
+    """Every officials' page."""
+    table = [row for module in MODULES for row in module.PAGES]
+    return [Route(BASE + path, page(handler), methods=[method]) for path, handler, method in table]
