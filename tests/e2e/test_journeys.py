@@ -110,6 +110,69 @@ async def test_a_ranking_is_cast_and_its_rounds_are_shown(way, platform, at_a_sc
     assert "Eiken" in await page.locator("main").inner_text()
 
 
+async def cast(person, hands):
+    """From a ballot that is filled in to a vote, by signing in."""
+    page = person.page
+    await hands.press(page.get_by_role("button", name="Ga verder naar controle"))
+    await page.wait_for_url("**/review")
+    await check(person)
+    await person.look("review-grades")
+    await hands.press(page.get_by_role("button", name="Meld u aan en ga verder"))
+    await sign_in(person, hands)
+    await page.wait_for_url("**/review")
+    await hands.press(page.get_by_role("button", name="Breng uw stem uit"))
+    await page.wait_for_url("**/vote")
+
+
+def graded(page, answer, grade):
+    return page.get_by_role("group", name=answer, exact=True).get_by_label(grade)
+
+
+@pytest.mark.parametrize(("way", "size"), [("mouse", 1280), ("keyboard", 1280), ("no_scripts", 360)])
+async def test_answers_are_judged_in_words_and_the_middle_grade_wins(way, size, platform, at_a_screen):
+    trees = ("Linden", "Eiken", "Berken")
+    poll = await platform.poll("majority_judgment", options=trees, compared_with=["score"])
+    person = await at_a_screen(width=size, scripts=way != "no_scripts")
+    page, hands = person.page, hands_of(person, way)
+    await person.go(f"/nl/polls/{poll}")
+    await check(person)
+    for answer, grade in (("Eiken", "Uitstekend"), ("Linden", "Aanvaardbaar")):
+        await hands.tick(graded(page, answer, grade))
+    await person.look("judgment")
+    await cast(person, hands)
+    await check(person)
+    await person.look("voted-judgment")
+    text = await page.locator("main").inner_text()
+    assert "Uitstekend" in text
+    assert "Te verwerpen (niet ingevuld)" in text
+    await platform.publish(poll)
+    await person.go(f"/nl/polls/{poll}/result")
+    await check(person)
+    await person.look("result-judgment")
+    assert "Eiken wint met als middelste oordeel “Uitstekend”" in await page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("size", [320, 1280])
+async def test_answers_get_points_and_the_most_points_win(size, platform, at_a_screen):
+    poll = await platform.poll("score", options=("Linden", "Eiken", "Berken"))
+    person = await at_a_screen(width=size)
+    page, hands = person.page, hands_of(person, "mouse")
+    await person.go(f"/nl/polls/{poll}")
+    await check(person)
+    await page.get_by_text("Hoe wordt dit geteld?").click()
+    await page.get_by_text("Het antwoord met de meeste punten wint.").wait_for(state="visible")
+    await check(person)
+    for answer, points in (("Berken", "4"), ("Linden", "0")):
+        await hands.tick(graded(page, answer, points))
+    await person.look("points")
+    await cast(person, hands)
+    await platform.publish(poll)
+    await person.go(f"/nl/polls/{poll}/result")
+    await check(person)
+    await person.look("result-points")
+    assert "Berken wint met 4 punten: gemiddeld 4." in await page.locator("main").inner_text()
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_vote_is_withdrawn_and_the_page_says_no(size, platform, at_a_screen):
     poll = await platform.poll("approval", options=("Linden", "Eiken", "Berken"))

@@ -33,6 +33,8 @@ def poll(rule="single", options=4, **more):
         ("approval", [], "set"),
         ("irv", [], "ranking"),
         ("schulze", ["single"], "ranking"),
+        ("score", [], "grades"),
+        ("majority_judgment", ["score"], "grades"),
     ],
 )
 def test_the_form_is_the_simplest_that_all_rules_can_count(rule, compared, kind):
@@ -81,14 +83,48 @@ def test_a_ranking_without_any_place_is_a_mistake(sent):
 def test_a_ranking_fills_the_form_so_that_it_reads_the_same_again(places):
     ballot = poll("schulze", 8)
     choices = forms.read(ballot, {f"rank-{number}": [str(place)] for number, place in places.items()}, DUTCH).choices
-    filled = forms.fill(choices)
+    filled = forms.fill(ballot, choices)
     again = forms.read(ballot, {f"rank-{number}": [str(place)] for number, place in filled.places.items()}, DUTCH)
     assert again.choices == choices
     assert forms.unpack(forms.pack(choices)) == choices
 
 
+def test_grades_become_pairs_in_the_order_of_the_options_and_those_left_open_none():
+    sent = {"grade-3": ["0"], "grade-1": ["5"], "grade-2": [""], "grade-4": ["6"], "grade-9": ["1"]}
+    assert forms.read(poll("score"), sent, DUTCH).choices == [[1, 5], [3, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "target"),
+    [
+        ("score", "Geef minstens één antwoord punten", "grade-1-0"),
+        ("majority_judgment", "Geef minstens één antwoord een oordeel", "grade-1-5"),
+    ],
+)
+@pytest.mark.parametrize("sent", [{}, {"grade-1": [""]}, {"grade-1": ["6"]}, {"grade-1": ["-1"]}, {"choice": ["1"]}])
+def test_a_ballot_without_any_grade_is_a_mistake_that_leads_to_the_first_grade(rule, message, target, sent):
+    outcome = forms.read(poll(rule), sent, DUTCH)
+    assert outcome.choices is None
+    assert (outcome.mistake.message, outcome.mistake.target) == (message, target)
+
+
+@given(st.dictionaries(st.integers(1, 8), st.integers(0, 5), min_size=1))
+def test_grades_fill_the_form_so_that_it_reads_the_same_again(grades):
+    ballot = poll("majority_judgment", 8)
+    choices = forms.read(ballot, {f"grade-{number}": [str(grade)] for number, grade in grades.items()}, DUTCH).choices
+    filled = forms.fill(ballot, choices)
+    assert filled.grades == grades
+    assert forms.unpack(forms.pack(choices)) == choices
+
+
+@given(st.lists(st.integers(-1, 9) | st.lists(st.integers(-1, 9), max_size=3), max_size=4))
+def test_whatever_choices_wait_in_a_cookie_fill_a_form_of_grades(choices):
+    assert set(forms.fill(poll("score"), choices).grades.values()) <= set(range(6))
+
+
 @given(
-    st.dictionaries(st.text(max_size=8), st.lists(st.text(max_size=8))), st.sampled_from(["single", "approval", "irv"])
+    st.dictionaries(st.text(max_size=8), st.lists(st.text(max_size=8))),
+    st.sampled_from(["single", "approval", "irv", "score"]),
 )
 def test_whatever_is_sent_gives_choices_or_a_mistake(sent, rule):
     outcome = forms.read(poll(rule), sent, DUTCH)
@@ -110,4 +146,5 @@ def test_what_has_not_the_form_of_choices_is_none(text):
 
 def test_an_empty_list_is_a_blank_vote():
     assert forms.unpack("[]") == []
-    assert forms.fill([]).blank
+    assert forms.fill(poll(), []).blank
+    assert forms.fill(poll("score"), []).blank

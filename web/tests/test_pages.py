@@ -4,12 +4,15 @@ import asyncio
 import gzip
 import json
 import time
+from html import unescape
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from chassis.settings import DEVELOPMENT_KEY
+from web.i18n import language
+from web.rules_explained import explain
 
 POLL = "00000000-0000-7000-8000-000000000001"
 PATH = f"/nl/polls/{POLL}"
@@ -132,6 +135,53 @@ async def test_an_empty_filter_offers_all_polls(browser):
 
 
 # One poll
+
+
+@pytest.mark.parametrize("rule", ["yes_no", "single", "approval", "irv", "schulze", "score", "majority_judgment"])
+async def test_a_poll_tells_how_it_is_counted_before_during_and_after(browser, gateway, rule):
+    told = explain(rule, language("nl")).citizens
+    for status in ("scheduled", "open", "closed"):
+        gateway.show(rule=rule, status=status)
+        page = await browser.get(PATH)
+        assert "Hoe wordt dit geteld?" in page.text
+        assert told in unescape(page.text)
+
+
+async def test_a_ballot_of_judgments_has_six_words_for_each_answer_and_says_what_is_left_open(browser, gateway):
+    gateway.show(rule="majority_judgment")
+    page = await browser.get(PATH)
+    assert page.text.count('type="radio"') == 18
+    for word in ("Uitstekend", "Zeer goed", "Goed", "Aanvaardbaar", "Zwak", "Te verwerpen"):
+        assert page.text.count(f">{word}</label>") == 3
+    assert "Een antwoord zonder oordeel telt als “Te verwerpen”." in page.text
+
+
+async def test_a_ballot_of_points_says_what_its_ends_mean(browser, gateway):
+    gateway.show(rule="score")
+    page = await browser.get(PATH)
+    assert page.text.count('type="radio"') == 18
+    assert page.text.count('0<span class="ds-sr-only">: heel slecht</span></label>') == 3
+    assert "Een antwoord zonder punten telt als 0." in page.text
+
+
+@pytest.mark.parametrize("rule", ["score", "majority_judgment"])
+async def test_a_result_in_grades_has_bars_told_apart_by_patterns_and_the_same_numbers_in_a_table(
+    browser, gateway, rule
+):
+    histograms = {"1": [0, 0, 2, 4, 0, 4], "2": [1, 1, 1, 4, 0, 3], "3": [9, 0, 0, 0, 0, 1]}
+    own = {"rule": rule, "winners": [1], "ranking": [[1], [2], [3]], "grades": histograms, "facts": []}
+    if rule == "score":
+        own |= {"means": dict.fromkeys(histograms, "7/2"), "medians": dict.fromkeys(histograms, "3")}
+        own["rounds"] = [{"round": 1, "totals": {"1": "36", "2": "30", "3": "5"}}]
+    else:
+        own["majority_grades"] = {"1": 3, "2": 3, "3": 0}
+    gateway.show(rule=rule, status="published")
+    gateway.on("GET", f"{API}/result", 200, {"poll_id": POLL, "ballots": 10, "blank": 0, "results": [own]})
+    page = await browser.get(f"{PATH}/result")
+    assert page.text.count("<pattern") == 6
+    assert page.text.count('fill="url(#grade-own-') == 6 + 3 + 5 + 2
+    assert "Oordelen per antwoord" in page.text or "Punten per antwoord" in page.text
+    assert f"{API}/ballots.preflib" in page.text
 
 
 async def test_an_open_poll_has_its_ballot_and_says_that_it_is_attributable(browser, gateway):

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from web.grades import scale
 from web.i18n import Text, language
 from web.results import ResultView
 
@@ -16,7 +17,10 @@ DUTCH = language("nl")
 
 
 def view(result, names=NAMES, lang=DUTCH):
-    poll = SimpleNamespace(label=lambda number: Text(names[number], lang.tag))
+    grades = scale(result["results"][0]["rule"], lang)
+    by_number = {grade.number: grade.label for grade in grades}
+    label = lambda number: Text(names[number], lang.tag)  # noqa: E731
+    poll = SimpleNamespace(label=label, scale=grades, grade=by_number.__getitem__)
     return ResultView(api.Result.model_validate(result), poll, lang)
 
 
@@ -122,6 +126,91 @@ def test_what_a_tie_in_a_round_came_to_is_said(because):
     assert len(notes) == 1
     assert plain(notes[0]).startswith("Ronde 2: ")
     assert "Write-In" in notes[0]
+
+
+def graded(rule, facts, **more):
+    """What voting answers about ten graded ballots: A has 4 of the best, B 3, C none."""
+    result = {
+        "rule": rule,
+        "winners": [1],
+        "ranking": [[1], [2], [3]],
+        "grades": {"1": [0, 0, 2, 4, 0, 4], "2": [0, 0, 3, 4, 0, 3], "3": [9, 0, 0, 0, 0, 1]},
+        "facts": facts,
+    }
+    return {"poll_id": BURLINGTON["poll_id"], "ballots": 11, "blank": 1, "results": [result | more]}
+
+
+JUDGED = {"majority_grades": {"1": 3, "2": 3, "3": 0}}
+SCORED = {
+    "rounds": [{"round": 1, "totals": {"1": "36", "2": "33", "3": "5"}}],
+    "means": {"1": "18/5", "2": "33/10", "3": "1/2"},
+    "medians": {"1": "3", "2": "3", "3": "0"},
+}
+ABC = {1: "A", 2: "B", 3: "C"}
+
+
+def test_majority_judgment_is_told_by_the_middle_grade_and_what_broke_the_tie():
+    facts = [
+        {"code": "majority_grade", "options": [1], "votes": ["8", "10"], "grades": [3]},
+        {"code": "more_above", "options": [1, 2], "votes": ["4", "3"], "grades": [3]},
+    ]
+    own = view(graded("majority_judgment", facts, **JUDGED), ABC).own
+    assert [plain(sentence) for sentence in own.sentences] == [
+        "A wint met als middelste oordeel “Goed”: 8 van de 10 stemmers geven dat oordeel of een beter.",
+        "B: hetzelfde middelste oordeel. A staat hoger omdat meer stemmers een beter oordeel geven: 4 tegenover 3.",
+    ]
+    assert own.figure_name == "Middelste oordeel"
+    assert [row.figure for row in own.rows] == ["Goed", "Goed", "Te verwerpen"]
+    assert not own.bars
+    assert not own.with_shares
+
+
+def test_the_bars_have_the_numbers_of_the_table_the_best_grade_first():
+    own = view(graded("majority_judgment", [], **JUDGED), ABC).own
+    words = ["Uitstekend", "Zeer goed", "Goed", "Aanvaardbaar", "Zwak", "Te verwerpen"]
+    assert [column.text for column in own.grades.columns] == words == [key.label for key in own.scale]
+    table = {label.text: [cell.text for cell in cells] for label, cells in own.grades.lines}
+    assert table["B"] == ["3", "0", "4", "3", "0", "0"]
+    first = own.stacks[0]
+    assert [(each.grade, each.start, each.width) for each in first.segments] == [(5, 0, 40), (3, 40, 40), (2, 80, 20)]
+    assert (first.won, own.stacks[1].won) == (True, False)
+
+
+def test_score_is_told_in_points_and_its_table_has_means_and_medians():
+    facts = [{"code": "most_points", "options": [1], "votes": ["36", "18/5"]}]
+    own = view(graded("score", facts, **SCORED), ABC).own
+    assert plain(own.sentences[0]) == "A wint met 36 punten: gemiddeld 3,6."
+    assert [row.figure for row in own.rows] == ["36", "33", "5"]
+    assert [column.text for column in own.grades.columns] == ["5", "4", "3", "2", "1", "0", "Gemiddelde", "Mediaan"]
+    table = {label.text: [cell.text for cell in cells] for label, cells in own.grades.lines}
+    assert table["A"] == ["4", "0", "4", "2", "0", "0", "3,6", "3"]
+    assert [(grade.label, grade.more) for grade in own.scale][::5] == [("5", "heel goed"), ("0", "heel slecht")]
+
+
+def test_score_beside_a_judgment_says_which_word_was_how_many_points():
+    result = graded("majority_judgment", [], **JUDGED)
+    result["results"].append(graded("score", [], **SCORED)["results"][0])
+    beside = view(result, ABC).compared[0]
+    assert [(grade.label, grade.more) for grade in beside.scale][:2] == [("5", "Uitstekend"), ("4", "Zeer goed")]
+
+
+def test_graded_ballots_that_nobody_cast_have_no_bars_and_no_table_of_grades():
+    nobody = {"grades": {"1": [0] * 6, "2": [0] * 6, "3": [0] * 6}, "winners": [], "ranking": [[1, 2, 3]]}
+    own = view(graded("majority_judgment", [{"code": "no_votes"}], **nobody), ABC).own
+    assert plain(own.sentences[0]) == "Niemand heeft een antwoord gekozen."
+    assert (list(own.stacks), own.grades) == ([], None)
+    assert [row.figure for row in own.rows] == ["–"] * 3
+
+
+@pytest.mark.parametrize(
+    "code", ["majority_grade", "more_above", "fewer_below", "further_medians", "tie", "most_points"]
+)
+@pytest.mark.parametrize("tag", ["nl", "fr", "de", "en"])
+def test_every_reason_in_grades_has_a_sentence_in_every_language(code, tag):
+    fact = {"code": code, "options": [1, 2], "votes": ["4", "3"], "grades": [3, 2, 1]}
+    sentence = view(graded("majority_judgment", [fact], **JUDGED), ABC, language(tag)).own.sentences[0]
+    assert "A" in sentence
+    assert "%" not in sentence
 
 
 def test_a_label_cannot_break_out_of_its_sentence():

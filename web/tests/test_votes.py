@@ -82,6 +82,50 @@ async def test_a_ranking_is_reviewed_with_equal_places(browser, gateway):
     assert ballot.text.count(" selected") == 3, "changing begins with the choice"
 
 
+async def test_a_judgment_is_reviewed_in_words_and_says_what_was_left_open(browser, gateway):
+    gateway.show(rule="majority_judgment")
+    review = await reviewed(browser, gateway, **{"grade-1": "4", "grade-3": "0"})
+    assert json.loads(hidden(review.text, "choices")) == [[1, 4], [3, 0]]
+    assert "<dt>Lindeplein</dt><dd>Zeer goed</dd>" in review.text
+    assert '<dt>Marktplein</dt><dd>Te verwerpen <span class="left-out">(niet ingevuld)</span></dd>' in review.text
+    assert "<dt>Curieplein</dt><dd>Te verwerpen</dd>" in review.text
+    ballot = await browser.get(f"{PATH}?change=1")
+    assert ballot.text.count(" checked") == 2, "changing begins with the choice"
+
+
+async def test_points_are_reviewed_as_numbers(browser, gateway):
+    gateway.show(rule="score")
+    review = await reviewed(browser, gateway, **{"grade-2": "5"})
+    assert "<dt>Marktplein</dt><dd>5</dd>" in review.text
+
+
+@pytest.mark.parametrize("rule", ["score", "majority_judgment"])
+async def test_a_ballot_without_any_grade_comes_back_with_the_mistake(browser, gateway, rule):
+    gateway.show(rule=rule)
+    page = await browser.post(f"{PATH}/choice")
+    assert page.status == 422
+    assert f'href="#grade-1-{5 if rule == "majority_judgment" else 0}"' in page.text
+    assert page.text.count('aria-invalid="true"') == 18
+
+
+async def test_a_draft_of_a_hundred_grades_fits_its_cookie_beside_others(browser, gateway):
+    options = [{"number": n, "labels": {"nl": f"Plein {n}"}, "descriptions": {}} for n in range(1, 101)]
+    gateway.show(rule="score", options=options)
+    await browser.post(f"{PATH}/choice", **{f"grade-{n}": str(n % 6) for n in range(1, 101)})
+    assert len(browser.cookies["__Host-draft"]) < 4096
+    review = await browser.get(f"{PATH}/review")
+    assert json.loads(hidden(review.text, "choices")) == [[n, n % 6] for n in range(1, 101)]
+
+
+async def test_a_vote_in_grades_is_shown_as_it_was_cast(browser, gateway):
+    gateway.show(rule="majority_judgment", status="closed")
+    await browser.sign_in(gateway)
+    cast = {"voted": True, "choices": [[2, 5]], "cast_at": "2026-11-20T10:00:00+00:00"}
+    gateway.on("GET", VOTE, 200, cast)
+    page = await browser.get(f"{PATH}/vote")
+    assert "<dt>Marktplein</dt><dd>Uitstekend</dd>" in page.text
+
+
 async def test_a_blank_vote_is_reviewed_as_such(browser, gateway):
     review = await reviewed(browser, gateway, choice="blank")
     assert "Blanco: u neemt deel en kiest geen antwoord" in review.text

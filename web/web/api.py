@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from web.gateway import UnavailableError
 
 Multiloc = dict[str, str]
-Rule = Literal["yes_no", "single", "approval", "irv", "schulze"]
+Rule = Literal["yes_no", "single", "approval", "irv", "schulze", "score", "majority_judgment"]
 Status = Literal["draft", "scheduled", "open", "closed", "published", "cancelled"]
 Choices = list[int | list[int]]
 M = TypeVar("M", bound="Answer")
@@ -90,6 +90,7 @@ class Vote(Answer):
 
 Totals = dict[int, str]  # exact votes by option: "4314", "1/2"
 Matrix = dict[int, dict[int, int]]  # ballots that rank the one option above the other
+Histograms = dict[int, list[int]]  # by option, how many ballots give it each grade: six numbers, grade 0 first
 
 
 class Round(Answer):
@@ -109,6 +110,7 @@ class Fact(Answer):
     code: str
     options: list[int] = []
     votes: list[str] = []
+    grades: list[int] = []
 
 
 class RuleResult(Answer):
@@ -120,6 +122,10 @@ class RuleResult(Answer):
     ranking: list[list[int]] = []
     rounds: list[Round] = []
     pairwise: Matrix | None = None
+    grades: Histograms | None = None
+    means: Totals = {}
+    medians: Totals = {}
+    majority_grades: dict[int, int] = {}
     facts: list[Fact] = []
 
     @property

@@ -21,7 +21,7 @@ COMPONENTS = (
     "link", "list", "button", "field", "fieldset", "heading", "label", "input", "skip-link", "breadcrumbs",
     "error-summary", "alert", "tag", "card", "details", "table",
 )  # fmt: skip
-OWN = ("layout", "header", "ballot", "results", "states")
+OWN = ("layout", "header", "ballot", "results", "grades", "states")
 OFFICIALS = ("officials",)  # beside site.css, on officials' pages only
 TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "txt": "text/plain; charset=utf-8"}
 COMPRESSION = 9

@@ -1,6 +1,7 @@
 """Ballot forms: what a poll asks for, what was filled in, which choices that makes, what is wrong with it.
 
-`choices` are the API's: option numbers; for rankings best first, equals in a list of their own; empty for a blank vote.
+`choices` are the API's: option numbers; for rankings best first, equals in a list of their own; for grades pairs of an
+option and its grade; empty for a blank vote.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import orjson
 
 from web.api import Choices, Poll
+from web.grades import GRADED, HIGHEST, LOWEST, grades_in
 from web.i18n import Language
 
 Data = Mapping[str, Sequence[str]]
@@ -25,6 +27,7 @@ class Kind(StrEnum):
     ONE = "one"
     SET = "set"
     RANKING = "ranking"
+    GRADES = "grades"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Filled:
     chosen: frozenset[int] = frozenset()
     blank: bool = False
     places: Mapping[int, int] = field(default_factory=dict)
+    grades: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Outcome:
 def kind_of(poll: Poll) -> Kind:
     """The simplest form that the poll's rule and all those it is compared with can count."""
     rules = {poll.rule, *poll.compared_with}
+    if rules & GRADED:
+        return Kind.GRADES
     if rules & {"irv", "schulze"}:
         return Kind.RANKING
     return Kind.SET if "approval" in rules else Kind.ONE
@@ -72,6 +78,8 @@ def read(poll: Poll, data: Data, lang: Language) -> Outcome:
     numbers = {option.number for option in poll.options}
     if kind is Kind.RANKING:
         return _read_ranking(poll, data, numbers, lang)
+    if kind is Kind.GRADES:
+        return _read_grades(poll, data, numbers, lang)
     sent = data.get("choice", ())
     filled = Filled(frozenset(number for number in map(_number, sent) if number in numbers), BLANK in sent)
     if kind is Kind.ONE:
@@ -79,8 +87,10 @@ def read(poll: Poll, data: Data, lang: Language) -> Outcome:
     return _read_set(poll, filled, lang)
 
 
-def fill(choices: Choices) -> Filled:
+def fill(poll: Poll, choices: Choices) -> Filled:
     """The form as these choices would have it."""
+    if kind_of(poll) is Kind.GRADES:
+        return Filled(blank=not choices, grades=grades_in(choices))
     chosen: set[int] = set()
     places: dict[int, int] = {}
     for place, item in enumerate(choices, start=1):
@@ -92,9 +102,12 @@ def fill(choices: Choices) -> Filled:
 
 def first_control(poll: Poll) -> str:
     """The id of the form's first control, where a mistake of the whole form leads."""
-    if kind_of(poll) is Kind.RANKING:
-        return f"rank-{poll.options[0].number}" if poll.options else "ballot"
-    return f"choice-{poll.options[0].number}" if poll.options else "ballot"
+    if not poll.options:
+        return "ballot"
+    first, kind = poll.options[0].number, kind_of(poll)
+    if kind is Kind.GRADES:
+        return f"grade-{first}-{HIGHEST if poll.rule == 'majority_judgment' else LOWEST}"
+    return f"rank-{first}" if kind is Kind.RANKING else f"choice-{first}"
 
 
 def pack(choices: Choices) -> str:
@@ -158,6 +171,23 @@ def _read_ranking(poll: Poll, data: Data, numbers: set[int], lang: Language) -> 
         message = lang.gettext("Give at least one answer a place")
         return Outcome(filled, mistake=Mistake(message, first_control(poll)))
     return Outcome(filled, _ranked(places))
+
+
+def _read_grades(poll: Poll, data: Data, numbers: set[int], lang: Language) -> Outcome:
+    grades: dict[int, int] = {}
+    for number in sorted(numbers):
+        grade = _number(next(iter(data.get(f"grade-{number}", ())), ""))
+        if grade is not None and LOWEST <= grade <= HIGHEST:
+            grades[number] = grade
+    filled = Filled(grades=grades)
+    if not grades:
+        judgment, points = (
+            lang.gettext("Give at least one answer a grade"),
+            lang.gettext("Give at least one answer points"),
+        )
+        message = judgment if poll.rule == "majority_judgment" else points
+        return Outcome(filled, mistake=Mistake(message, first_control(poll)))
+    return Outcome(filled, [[number, grade] for number, grade in grades.items()])
 
 
 def _ranked(places: Mapping[int, int]) -> Choices:

@@ -1,13 +1,15 @@
 """A poll as pages show it: words in the visitor's language, dates as text, what can be done now."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from web import api, forms
 from web.dates import Moment
+from web.grades import LOWEST, Grade, grades_in, scale
 from web.i18n import Text
+from web.rules_explained import Explained, explain
 from web.visit import Visit
 
 TAG_COLOURS = {
@@ -62,7 +64,7 @@ class PollView:
 
     @property
     def form(self) -> str:
-        """What the voter fills in: one, set or ranking."""
+        """What the voter fills in: one, set, ranking or grades."""
         return forms.kind_of(self.poll).value
 
     @property
@@ -130,6 +132,8 @@ class PollView:
     def hint(self) -> str:
         """How to fill in the ballot, in a sentence."""
         gettext, ngettext = self._visit.lang.gettext, self._visit.lang.ngettext
+        if self.form == "grades":
+            return self._grades_hint
         if self.form == "ranking":
             return gettext("Give 1 to the answer that you like best, 2 to the next. You need not place them all.")
         if self.form == "one":
@@ -138,6 +142,31 @@ class PollView:
         if most is None or most >= len(self.poll.options):
             return gettext("Choose every answer that you agree with.")
         return ngettext("Choose at most %(n)s answer.", "Choose at most %(n)s answers.", most) % {"n": most}
+
+    @property
+    def _grades_hint(self) -> str:
+        gettext = self._visit.lang.gettext
+        if self.poll.rule == "majority_judgment":
+            return gettext("Judge each answer by itself. An answer without a grade counts as “%(lowest)s”.") % {
+                "lowest": self.grade(LOWEST)
+            }
+        return gettext(
+            "Give each answer 0 to 5 points: 0 is very bad, 5 is very good. An answer without points counts as 0."
+        )
+
+    @cached_property
+    def scale(self) -> Sequence[Grade]:
+        """The six grades, as this poll's ballot shows them."""
+        return scale(self.poll.rule, self._visit.lang)
+
+    def grade(self, number: int) -> str:
+        """A grade as this poll's ballot calls it."""
+        return next(grade.label for grade in self.scale if grade.number == number)
+
+    @property
+    def explained(self) -> Explained:
+        """How the ballots are counted, in plain words."""
+        return explain(self.poll.rule, self._visit.lang)
 
     @property
     def notices(self) -> Sequence[NoticeView]:
@@ -158,20 +187,39 @@ class PollView:
 
     def chosen(self, choices: api.Choices) -> "ChosenView":
         """Choices in words."""
+        if self.form == "grades":
+            return ChosenView([], ranked=False, grades=self._graded(grades_in(choices)) if choices else [])
         places = [[self.label(number) for number in ([item] if isinstance(item, int) else item)] for item in choices]
         return ChosenView(places, ranked=self.form == "ranking")
+
+    def _graded(self, grades: Mapping[int, int]) -> Sequence["GradedView"]:
+        """Every answer, since one that was left out counts as graded lowest."""
+        return [
+            GradedView(option.label, self.grade(grades.get(option.number, LOWEST)), option.number in grades)
+            for option in self.options
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class GradedView:
+    """One answer's grade on a ballot; `given`: by the voter, not because they left it out."""
+
+    label: Text
+    grade: str
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenView:
-    """What a ballot says; no places means blank."""
+    """What a ballot says; no places and no grades means blank."""
 
     places: Sequence[Sequence[Text]]
     ranked: bool
+    grades: Sequence[GradedView] = ()
 
     @property
     def blank(self) -> bool:
-        return not self.places
+        return not self.places and not self.grades
 
 
 @dataclass(frozen=True, slots=True)

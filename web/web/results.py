@@ -8,9 +8,11 @@ from functools import cached_property
 from babel.lists import format_list
 from markupsafe import Markup
 
-from web import api, figures
+from web import api, figures, graded_results
+from web.grades import Grade
 from web.i18n import Language, Text
 from web.polls import PollView
+from web.rules_explained import explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +65,12 @@ class RuleView:
 
     @property
     def name(self) -> str:
-        gettext = self._lang.gettext
-        return {
-            "yes_no": gettext("Yes or no"),
-            "single": gettext("Most votes"),
-            "approval": gettext("Approval voting"),
-            "irv": gettext("Instant-runoff voting"),
-            "schulze": gettext("Schulze method"),
-        }.get(self.rule, self.rule)
+        return explain(self.rule, self._lang).name
 
     @property
     def method(self) -> str:
         """How the rule counts, in plain words."""
-        gettext = self._lang.gettext
-        return {
-            "yes_no": gettext("Yes wins with more votes than no. Blank votes count as participation only."),
-            "single": gettext("Each ballot counts for its first choice. The answer with the most votes wins."),
-            "approval": gettext("Each ballot counts once for every answer on it. The answer with the most votes wins."),
-            "irv": gettext(
-                "Each ballot counts for its best answer that is still in the race. Round by round the answer with the "
-                "fewest votes drops out, until one has more than half."
-            ),
-            "schulze": gettext(
-                "Every two answers are compared: how many voters place the one above the other? Who beats each other "
-                "answer wins; else the strongest chains of comparisons decide."
-            ),
-        }.get(self.rule, "")
+        return explain(self.rule, self._lang).citizens
 
     @property
     def sentences(self) -> Sequence[Markup]:
@@ -101,13 +83,19 @@ class RuleView:
         gettext = self._lang.gettext
         if self.rule == "schulze":
             return gettext("Comparisons won")
+        if self.rule == "score":
+            return gettext("Points")
+        if self.rule == "majority_judgment":
+            return gettext("Majority grade")
         if self.rule == "irv" and len(self._result.rounds) > 1:
             return gettext("Votes in the last round")
         return gettext("Votes")
 
     @cached_property
     def bars(self) -> Sequence[Bar]:
-        """The options by rank, each with its bar."""
+        """The options by rank, each with its bar; where ballots give grades, `stacks` show more."""
+        if self._result.grades is not None:
+            return []
         longest = max((Fraction(number) for number in self._figures.values()), default=Fraction(0))
         return [
             Bar(
@@ -119,6 +107,32 @@ class RuleView:
             for option in self._ranked
             if option in self._figures
         ]
+
+    @cached_property
+    def stacks(self) -> Sequence[graded_results.Stack]:
+        """The options by rank, each with a bar of its grades."""
+        return graded_results.stacks(self._result, self._poll, self._ranked, self._figure)
+
+    @cached_property
+    def scale(self) -> Sequence[Grade]:
+        """The grades, the best one first."""
+        return graded_results.best_first(graded_results.scale_of(self.rule, self._poll.scale))
+
+    def _grade(self, number: int) -> str:
+        return next(grade.label for grade in self.scale if grade.number == number)
+
+    @cached_property
+    def grades(self) -> Grid | None:
+        """How many ballots give each option each grade."""
+        if not self.stacks:
+            return None
+        result, lang = self._result, self._lang
+        columns = [self._text(text) for text in graded_results.columns(result, self.scale, lang)]
+        lines = [
+            (self._poll.label(option), [Cell(text) for text in graded_results.numbers(result, option, lang)])
+            for option in self._ranked
+        ]
+        return Grid(columns, lines)
 
     @cached_property
     def rows(self) -> Sequence[Row]:
@@ -177,11 +191,19 @@ class RuleView:
         return Row(
             self._place(option),
             self._poll.label(option),
-            figures.votes(number, self._lang) if number is not None else "–",
+            self._figure(option),
             figures.share(Fraction(number), total, self._lang) if number is not None else "–",
             option in self._result.winners,
             option in self._undecided,
         )
+
+    def _figure(self, option: int) -> str:
+        """What an option has: votes, points, comparisons won, or a grade."""
+        grade = self._result.majority_grades.get(option)
+        if grade is not None:
+            return self._grade(grade)
+        number = self._figures.get(option)
+        return figures.votes(number, self._lang) if number is not None else "–"
 
     @cached_property
     def _undecided(self) -> Collection[int]:
@@ -235,14 +257,37 @@ class RuleView:
                 "Undecided between %(names)s: the tied answers could drop out in too many orders to know who wins."
             ),
             "tie": gettext("A tie between %(names)s: they did equally well, and no lot was drawn."),
+            "most_points": gettext("%(names)s wins with %(first)s points: %(second)s on average."),
         }
         if self.rule == "approval":
             sentences["majority"] = gettext("%(names)s wins: %(first)s of %(second)s voters agree with it.")
             sentences["most_votes"] = gettext(
                 "%(names)s wins: %(first)s voters agree with it, more than with any other."
             )
-        sentence = sentences.get(fact.code)
-        return None if sentence is None else self._filled(sentence, fact.options, fact.votes)
+        sentence = sentences.get(fact.code) or self._judged(fact.code)
+        return None if sentence is None else self._filled(sentence, fact)
+
+    def _judged(self, code: str) -> str | None:
+        """Why an option wins by majority judgment."""
+        gettext = self._lang.gettext
+        return {
+            "majority_grade": gettext(
+                "%(one)s wins with the majority grade “%(grade)s”: %(first)s of %(second)s voters give it that grade "
+                "or a better one."
+            ),
+            "more_above": gettext(
+                "%(others)s: the same majority grade. %(one)s ranks higher because more voters give it a better grade: "
+                "%(first)s, against %(second)s."
+            ),
+            "fewer_below": gettext(
+                "%(others)s: the same majority grade. %(one)s ranks higher because fewer voters give it a worse grade: "
+                "%(first)s, against %(second)s."
+            ),
+            "further_medians": gettext(
+                "%(others)s: the same majority grade. When that grade is taken away from each, as often from one as "
+                "from the other, the next middle grade of %(one)s is better: “%(ahead)s”, against “%(behind)s”."
+            ),
+        }.get(code)
 
     def _said_of_round(self, number: int, each: api.Round) -> Markup | None:
         gettext = self._lang.gettext
@@ -268,9 +313,12 @@ class RuleView:
         facts = {"n": number, "earlier": each.earlier_round or "", "out": self._names(each.eliminated)}
         return Markup(sentence) % (facts | {"tied": self._names(each.tied or each.eliminated)})  # noqa: S704 - ours
 
-    def _filled(self, sentence: str, options: Sequence[int], votes: Sequence[str]) -> Markup:
-        shown = [figures.votes(number, self._lang) for number in votes] + ["", ""]
-        facts = {"names": self._names(options), "first": shown[0], "second": shown[1]}
+    def _filled(self, sentence: str, fact: api.Fact) -> Markup:
+        shown = [figures.votes(number, self._lang) for number in fact.votes] + ["", ""]
+        grades = [self._grade(number) for number in fact.grades] + ["", "", ""]
+        facts = {"names": self._names(fact.options), "first": shown[0], "second": shown[1]}
+        facts |= {"one": self._names(fact.options[:1]), "others": self._names(fact.options[1:])}
+        facts |= {"grade": grades[0], "ahead": grades[1], "behind": grades[2]}
         return Markup(sentence) % facts  # noqa: S704 - the sentence is ours; what is put into it gets escaped
 
     def _names(self, options: Sequence[int]) -> Markup:

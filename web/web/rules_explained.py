@@ -25,7 +25,7 @@ def explain(rule: str, lang: Language) -> Explained:
 
 def explain_all(lang: Language) -> Mapping[str, Explained]:
     """All rules, the simplest first."""
-    return _named(lang) | _ranked(lang)
+    return _named(lang) | _ranked(lang) | _graded(lang)
 
 
 def _named(lang: Language) -> dict[str, Explained]:
@@ -88,6 +88,35 @@ def _ranked(lang: Language) -> dict[str, Explained]:
                 "It rewards the answer that majorities prefer to each other one, often a compromise, and gives a whole "
                 "order of answers. Similar answers do each other no harm. The count is hard to redo by hand, so "
                 "plan to explain the table of comparisons."
+            ),
+        ),
+    }
+
+
+def _graded(lang: Language) -> dict[str, Explained]:
+    """Rules by which a ballot grades answers."""
+    gettext = lang.gettext
+    return {
+        "score": Explained(
+            gettext("Score voting"),
+            gettext("Each ballot gives every answer 0 to 5 points. The answer with the most points wins."),
+            gettext(
+                "It rewards answers that people feel strongly about: one 5 counts as much as five times 1. Whoever "
+                "gives only 0 and 5 has more influence than who uses the points in between. Use it to see how much "
+                "support each of many ideas has."
+            ),
+        ),
+        "majority_judgment": Explained(
+            gettext("Majority judgment"),
+            gettext(
+                "All grades of an answer are put in order and the one in the middle counts: more than half of the "
+                "voters find the answer at least that good. The answer with the best middle grade wins; where two "
+                "answers share it, the better and worse grades around it decide."
+            ),
+            gettext(
+                "It rewards answers that most people find good, and extreme grades of a small group hardly move the "
+                "middle. It punishes answers that divide people into two camps. An answer that most voters grade "
+                "above another can still lose to it. Use it to judge ideas or names in words, each by itself."
             ),
         ),
     }

@@ -64,9 +64,9 @@ def _filled(visit: Visit, view: PollView, vote: VoteView | None) -> forms.Filled
     """The ballot as it was left: the choice that waits to be cast, else the vote that stands, else empty."""
     draft = draft_of(visit, view.id) if view.open else None
     if draft is not None:
-        return forms.fill(draft)
+        return forms.fill(view.poll, draft)
     if vote is not None and vote.choices is not None:
-        return forms.fill(vote.choices)
+        return forms.fill(view.poll, vote.choices)
     return forms.Filled()
 
 

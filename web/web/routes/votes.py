@@ -20,6 +20,7 @@ CHOICE_CODES = frozenset(
         "invalid",
         "malformed_choices",
         "option_twice",
+        "unknown_grade",
         "unknown_option",
         "wrong_number_of_choices",
     }
