@@ -6,7 +6,7 @@ from pathlib import Path
 from inspraak_dev import documents
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("libs", "services", "gateway", "web", "dev", "tests")
+FOLDERS = ("libs", "services", "gateway", "web", "dev", "tests", "deploy")
 
 
 def test_every_invariant_names_a_test_that_exists():
