@@ -11,7 +11,7 @@ from typing import cast
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import AMQPError, ChannelInvalidStateError
+from aio_pika.exceptions import AMQPError, ChannelInvalidStateError, ChannelNotFoundEntity
 from aiormq.channel import Channel as UnderlyingChannel
 from yarl import URL
 
@@ -29,6 +29,11 @@ CLOSE_SECONDS = 3
 HEARTBEAT_SECONDS = 15
 BROKER_ERRORS = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
 logger = logging.getLogger("chassis.bus")
+
+
+class NotMadeError(AMQPError):
+    """Something at the broker that somebody else makes is not there; the text says what."""
+
 
 Outgoing = tuple[str, str, aio_pika.abc.AbstractMessage]
 """Exchange ("" is the default exchange, which routes to a queue by its name), routing key, message."""
@@ -124,24 +129,34 @@ def _dead_letters_to(queue: str, **arguments: str | int) -> dict[str, str | int]
 async def declare(channel: AbstractChannel, wanted: Topology) -> None:
     """Make sure that everything exists; the broker closes the channel if something exists otherwise.
 
-    Of a topology that is given, only look: the broker closes the channel if something is missing.
+    Of a topology that is given, only look: `NotMadeError` if something is missing.
     """
+    if wanted.given:
+        await _look_for(channel, wanted)
+        return
     # a queue that dead-letters names another one, which the broker allows to come later
     for exchange in reversed(wanted.exchanges):
         await channel.declare_exchange(
-            exchange.name,
-            exchange.type,
-            durable=True,
-            passive=wanted.given,
-            arguments=dict(exchange.arguments),
-            timeout=CONNECT_SECONDS,
+            exchange.name, exchange.type, durable=True, arguments=dict(exchange.arguments), timeout=CONNECT_SECONDS
         )
     for queue in wanted.queues:
         declared = await channel.declare_queue(
-            queue.name, durable=True, passive=wanted.given, arguments=dict(queue.arguments), timeout=CONNECT_SECONDS
+            queue.name, durable=True, arguments=dict(queue.arguments), timeout=CONNECT_SECONDS
         )
-        for exchange_name, key in () if wanted.given else queue.bindings:
+        for exchange_name, key in queue.bindings:
             await declared.bind(exchange_name, key, timeout=CONNECT_SECONDS)
+
+
+async def _look_for(channel: AbstractChannel, wanted: Topology) -> None:
+    """Passive declarations need no permission; they tell nothing of arguments and bindings."""
+    name = ""
+    try:
+        for name in (exchange.name for exchange in wanted.exchanges):
+            await channel.declare_exchange(name, passive=True, timeout=CONNECT_SECONDS)
+        for name in (queue.name for queue in wanted.queues):
+            await channel.declare_queue(name, passive=True, timeout=CONNECT_SECONDS)
+    except ChannelNotFoundEntity as error:
+        raise NotMadeError(f"{name} is not there, which somebody else makes (topology_given)") from error
 
 
 async def underlying(channel: AbstractChannel) -> UnderlyingChannel:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from chassis import inbox
+from chassis.bus import NotMadeError
 from chassis.db import tenant_session
 from chassis.errors import constraint_of
 from chassis.events import Received, Undecodable, UnknownType, decode, what_is_wrong
@@ -101,7 +102,7 @@ def describe(error: BaseException) -> str:
             detail = what_is_wrong(error)
         case DBAPIError():
             detail = constraint_of(error) or f"SQLSTATE {getattr(error.orig, 'sqlstate', None)}"
-        case Refused() | Undecodable() | UnknownType() | MailError():
+        case Refused() | Undecodable() | UnknownType() | MailError() | NotMadeError():
             detail = str(error.args[0])
         case OSError(errno=int(number)):
             detail = errorcode.get(number, str(number))

@@ -382,9 +382,12 @@ def test_the_topology_is_quorum_queues_that_lead_back_to_their_service() -> None
     assert wanted.exchanges[0].arguments == {"alternate-exchange": "events.unrouted"}
 
 
-async def test_a_worker_that_is_given_its_topology_looks_for_it_and_makes_nothing(rig: Any, eventually: Any) -> None:
+async def test_a_worker_that_is_given_its_topology_looks_for_it_and_makes_nothing(
+    rig: Any, eventually: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     async with rig.worker(topology_given=True) as worker:
-        await eventually(lambda: _says(worker, "ChannelNotFoundEntity"))
+        await eventually(lambda: _says(worker, "NotMadeError"))
+    assert f"the outbox was not sent: NotMadeError: {rig.service} is not there" in caplog.text
     async with rig.channel() as channel:
         with pytest.raises(ChannelNotFoundEntity):
             await channel.get_queue(rig.service)
