@@ -77,6 +77,7 @@ class StandIn:
 
     answers: dict[tuple[str, str], Answer | Callable[[Any], Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str, Any, dict[str, str]]] = field(default_factory=list)
+    questions: list[tuple[str, str, list[tuple[str, str]]]] = field(default_factory=list)
     url: str = ""
     tenant: str = field(default_factory=lambda: str(uuid4()))
     dead_tokens: set[str] = field(default_factory=set)
@@ -131,12 +132,17 @@ class StandIn:
             body for asked_method, asked_path, body, _ in self.asked if (asked_method, asked_path) == (method, path)
         ]
 
+    def queries(self, method: str, path: str) -> list[list[tuple[str, str]]]:
+        """What stood after the question mark, each time."""
+        return [query for one, other, query in self.questions if (one, other) == (method, path)]
+
     async def answer(self, request: http.Request) -> http.Response:
         content = await request.read()
         body = json.loads(content) if content else None
         self.asked.append(
             (request.method, request.path, body, {name.lower(): value for name, value in request.headers.items()})
         )
+        self.questions.append((request.method, request.path, list(request.query.items())))
         if (request.method, request.path) in self.held:
             await self.released.wait()
         if request.headers.get("authorization") in self.dead_tokens:

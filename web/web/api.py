@@ -30,6 +30,7 @@ class Government(Answer):
     languages: list[str]
     colour: str = Field(pattern="^#[0-9a-fA-F]{6}$")
     contact_email: str | None = None
+    hosts: list[str] = []
 
 
 class Option(Answer):
@@ -190,3 +191,43 @@ def read(model: type[M], data: Any) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         raise UnavailableError(f"not a {model.__name__}: {error.error_count()} fields do not fit") from error
+
+
+class AuditEvent(Answer):
+    """Something that was done at this government; `facts` are codes and ids."""
+
+    number: int
+    at: datetime
+    actor_id: UUID | None = None
+    actor_email: str | None = None
+    action: str
+    subject_id: UUID | None = None
+    subject_email: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class AuditPage(Answer):
+    """A page of the audit trail, newest first."""
+
+    items: list[AuditEvent]
+    next: str | None = None
+
+
+class Official(Answer):
+    """A person as administrators see them."""
+
+    person_id: UUID
+    email: str
+    language: str
+    display_name: str | None = None
+    level: int = 0
+    roles: list[str] = []
+    created_at: datetime
+    signed_in_at: datetime | None = None
+
+
+class PeoplePage(Answer):
+    """A page of people, by address."""
+
+    items: list[Official]
+    next: str | None = None

@@ -1,5 +1,6 @@
 """Numbers as people write them, from the exact ones that a count gives."""
 
+import math
 from fractions import Fraction
 
 from babel.numbers import format_decimal, format_percent
@@ -22,6 +23,11 @@ def votes(exact: str, lang: Language) -> str:
     rounded = Fraction(round(number, DECIMALS))
     text = format_decimal(float(rounded), format="#,##0.##", locale=lang.babel)
     return text if rounded == number else f"≈ {text}"
+
+
+def ratio(number: float, lang: Language) -> str:
+    """A contrast ratio as in "4,5": never rounded up to what it does not reach."""
+    return format_decimal(math.floor(number * 10) / 10, format="0.0", locale=lang.babel)
 
 
 def share(part: Fraction | int, of: Fraction | int, lang: Language) -> str:

@@ -4,7 +4,7 @@ Every answer is data, a refusal (4xx: the one who asked can do something about i
 reached: nobody but us can), so that a page chooses its state by type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -19,6 +19,7 @@ SERVER_ERROR = 500
 CLIENT_ERROR = 400
 TOO_MANY = 429
 LARGEST = 4 * 2**20  # bytes of an answer that a page reads
+Query = Mapping[str, str] | Sequence[tuple[str, str]]  # pairs where a name stands several times
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Gateway:
         caller: Caller,
         *,
         body: Any = None,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         key: str | None = None,
     ) -> Any:
         """The JSON of a 2xx answer (nothing for an empty one). `key`: what is sent again with it creates nothing more.
@@ -120,7 +121,7 @@ class Gateway:
             except aiohttp.ClientError as error:
                 raise UnavailableError(f"the gateway was not reached: {type(error).__name__}") from error
 
-    async def get(self, path: str, caller: Caller, query: Mapping[str, str] | None = None) -> Any:
+    async def get(self, path: str, caller: Caller, query: Query | None = None) -> Any:
         """`ask` with GET."""
         return await self.ask("GET", path, caller, query=query)
 

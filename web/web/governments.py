@@ -8,6 +8,7 @@ from uuid import UUID
 from web import api
 from web.gateway import Caller, Gateway, UnavailableError
 
+GOVERNMENT = "/api/v1/government"
 FRESH_SECONDS = 15.0
 RETRY_SECONDS = 2.0  # between attempts while tenancy is down and an older answer serves
 
@@ -53,10 +54,14 @@ class Governments:
         return await asyncio.shield(task)
 
     async def _ask(self, tenant: UUID, client: str | None) -> api.Government:
-        answer = await self._gateway.get("/api/v1/government", Caller(str(tenant), client))
+        answer = await self._gateway.get(GOVERNMENT, Caller(str(tenant), client))
         government = api.read(api.Government, answer)
-        self._known[tenant] = _Known(government, time.monotonic() + FRESH_SECONDS)
+        self.learn(tenant, government)
         return government
+
+    def learn(self, tenant: UUID, government: api.Government) -> None:
+        """What somebody was just told of a government, so that who changed it sees the change at once."""
+        self._known[tenant] = _Known(government, time.monotonic() + FRESH_SECONDS)
 
     def _asked_already(self, tenant: UUID, done: "asyncio.Task[api.Government]") -> None:
         del self._asking[tenant]

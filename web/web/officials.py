@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MANAGE = "manage"
 ADMINISTRATOR = "administrator"
 POLLS = frozenset({ADMINISTRATOR, "project_manager"})
+ADMINISTRATORS = frozenset({ADMINISTRATOR})
 EVERY_OFFICIAL = POLLS
 
 
@@ -43,6 +44,10 @@ def sections(visit: "Visit") -> list[Section]:
     table = (
         ("overview", gettext("Overview"), "", EVERY_OFFICIAL),
         ("polls", gettext("Polls"), "polls", POLLS),
+        ("people", gettext("People and roles"), "people", ADMINISTRATORS),
+        ("branding", gettext("Look"), "branding", ADMINISTRATORS),
+        ("settings", gettext("Settings"), "settings", ADMINISTRATORS),
+        ("audit", gettext("Audit log"), "audit", ADMINISTRATORS),
     )
     return [
         Section(name, words, visit.path(*filter(None, (MANAGE, path))))

@@ -86,6 +86,7 @@ def _environment(lang: Language, *, auto_reload: bool) -> Environment:
     environment.filters |= {
         "whole": lambda number: figures.whole(number, lang),
         "votes": lambda exact: figures.votes(exact, lang),
+        "ratio": lambda number: figures.ratio(number, lang),
     }
     environment.tests["moment"] = lambda value: isinstance(value, datetime)
     return environment

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from web.palette import Palette, Scheme, palette
 
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 DIGITS = 10  # of a hash in a name
 
 
@@ -16,6 +17,12 @@ def stylesheet(colour: str) -> str:
         f":root,[data-color-scheme]{{{light}}}\n"
         f"@media (prefers-color-scheme:dark){{:root,[data-color-scheme=auto]{{{dark}}}}}\n"
     )
+
+
+@lru_cache(maxsize=64)
+def preview(colour: str) -> str:
+    """The custom properties of a colour that is tried out: for what stands in a `.preview`, in either scheme."""
+    return "".join(f".preview[data-color-scheme={scheme}]{{{_properties(colour, scheme)}}}\n" for scheme in SCHEMES)
 
 
 @lru_cache(maxsize=1024)

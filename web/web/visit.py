@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web import api, cookies, dates, officials
-from web.gateway import Caller, GatewayError, RefusedError, UnavailableError
+from web.gateway import Caller, GatewayError, Query, RefusedError, UnavailableError
 from web.i18n import Language, Text, pick
 from web.session import COOKIE, Session, SessionEndedError
 
@@ -132,7 +132,7 @@ class Visit:
         path: str,
         *,
         body: Any = None,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         key: str | None = None,
     ) -> Any:
         """Ask the gateway in this visitor's name; a token that the services no longer take is exchanged once."""

@@ -23,7 +23,14 @@ class LanguageConvertor(Convertor[str]):
         return value
 
 
+class ColourConvertor(LanguageConvertor):
+    """A colour in an address: its six hexadecimal digits in lower case."""
+
+    regex = "[0-9a-f]{6}"
+
+
 register_url_convertor("language", LanguageConvertor())
+register_url_convertor("colour", ColourConvertor())
 
 
 def routes(*, development: bool = False) -> list[Route]:
@@ -65,6 +72,7 @@ def routes(*, development: bool = False) -> list[Route]:
         *([Route(f"{gallery.PATH}/{{colour}}.css", gallery.palette, methods=GET)] if development else ()),
         Route("/static/{name}", files.static, methods=GET),
         Route("/t/{slug}/{name}", files.theme, methods=GET),
+        Route("/t/{slug}/preview/{colour:colour}.css", files.preview, methods=GET),
         Route("/robots.txt", files.robots, methods=GET),
         *(Route(path, page(handler), methods=methods) for path, handler, methods in pages),
         *officials.routes(),

@@ -45,6 +45,12 @@ async def theme(request: Request) -> Response:
     return MISSING
 
 
+async def preview(request: Request) -> Response:
+    """The stylesheet of a colour that an administrator tries out. There are many colours, so no cache is filled."""
+    asset = Asset("preview", "css", themes.preview(f"#{request.path_params['colour']}"))
+    return _sent(request, asset, "private, max-age=3600")
+
+
 async def robots(_: Request) -> Response:
     """What search engines leave alone."""
     return Response(ROBOTS, media_type="text/plain", headers={"cache-control": "public, max-age=3600"})

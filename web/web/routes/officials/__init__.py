@@ -3,10 +3,10 @@
 from starlette.routing import Route
 
 from web.dispatch import page
-from web.routes.officials import overview
+from web.routes.officials import audit, branding, government, overview, people
 
 BASE = "/{locale:language}/manage"
-MODULES = (overview,)
+MODULES = (overview, people, branding, government, audit)
 
 
 def routes() -> list[Route]:
