@@ -41,7 +41,7 @@ types: bootstrap ## mypy, strict
 fmt: bootstrap ## format the code and mend what ruff can mend
 	@$(RUN) ruff check --fix-only . ; $(RUN) ruff format .
 
-contracts: bootstrap ## write docs/events and the merged OpenAPI from the code
+contracts: bootstrap ## write events, OpenAPI, metrics, alert rules and dashboards from the code
 	@$(RUN) inspraak contracts
 
 check-contracts: bootstrap ## fail when what `make contracts` writes is not what is committed

@@ -50,6 +50,24 @@ def install(packages: Sequence[str]) -> None:
             disable(service)
 
 
+def download(package: str, folder: Path) -> Path:
+    """Fetch a package's file into a folder without installing it; root is needed only where apt has no lists yet.
+
+    `StackError` when this is no Debian or Ubuntu, or apt does not get it.
+    """
+    if not shutil.which("apt-get") or not shutil.which("dpkg"):
+        raise StackError(f"no Debian or Ubuntu: {package} is not fetched here")
+    try:
+        _apt("download", package, folder=folder)
+    except StackError:
+        if os.geteuid() != 0:
+            raise
+        with _alone():
+            _apt("update")
+        _apt("download", package, folder=folder)
+    return next(folder.glob(f"{package}_*.deb"))
+
+
 def _services() -> set[str]:
     """Those of `SERVICES` that this machine has."""
     return {name for name in SERVICES if (INIT / name).exists() or (UNITS / f"{name}.service").exists()}
@@ -115,21 +133,27 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _apt(*arguments: str) -> None:
+def _apt(*arguments: str, folder: Path | None = None) -> None:
     command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", *arguments]
     with tempfile.TemporaryFile("w+") as said:
-        code = _unbroken(command, said.fileno())
+        code = _unbroken(command, said.fileno(), folder)
         if code:
             said.seek(0)
             last = "\n    ".join(said.read().strip().splitlines()[-8:])
             raise StackError(f"apt-get {arguments[0]} failed:\n    {last}")
 
 
-def _unbroken(command: Sequence[str], output: int) -> int:
+def _unbroken(command: Sequence[str], output: int, folder: Path | None) -> int:
     """Run to the end even when we are interrupted: packages that are half configured are worse than waiting."""
     environment = {**os.environ, **QUIET}
     child = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        command,
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
     )
     try:
         return child.wait()

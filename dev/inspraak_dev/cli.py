@@ -12,9 +12,10 @@ from inspraak_dev.errors import StackError
 
 STACK = "inspraak_dev.commands"
 COMMANDS = {  # name: (module whose `main(arguments) -> exit code` does it, what it does)
-    "contracts": ("inspraak_dev.documents", "write docs/events and docs/openapi.json from the code, or --check them"),
+    "contracts": ("inspraak_dev.documents", "write the documents that are made from the code, or --check them"),
     "demo": ("inspraak_dev.demo.main", "start everything, and a real election cast through the gateway"),
     "mail-catcher": ("inspraak_dev.mail_catcher", "take every mail by SMTP, deliver none, show them on a page"),
+    "metrics": ("inspraak_dev.observability.catalogue", "list every metric that the processes export"),
     "trace-receiver": ("inspraak_dev.trace_receiver", "take spans by OTLP/HTTP and show them on a page"),
     "trace": ("inspraak_dev.trace", "cast one vote and show it as a connected view, links followed"),
     "test": ("inspraak_dev.testrun", "run pytest on real servers that this starts and ends"),

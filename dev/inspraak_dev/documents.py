@@ -1,12 +1,14 @@
 """`make contracts`: the documents that are made from the code, and whether the committed ones still are.
 
 `docs/events` holds a JSON Schema for each event and an AsyncAPI document, `docs/openapi.json` the API of all services
-as the gateway lets it through, and `deploy/k8s` the broker's exchanges, queues and users.
+as the gateway lets it through, `deploy/k8s` the broker's exchanges, queues and users, `docs/metrics.md` what is
+measured, `deploy/observability` alert rules and dashboards.
 """
 
 import argparse
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.description import merge
@@ -14,11 +16,13 @@ from gateway.routes import Table
 
 from inspraak_dev import contracts, topology
 from inspraak_dev.errors import StackError
+from inspraak_dev.observability import catalogue, dashboards, rules
 from inspraak_dev.stack.places import CLONE
 from inspraak_dev.stack.table import TABLE
 
 EVENTS, OPENAPI = "docs/events", "docs/openapi.json"
 TOPOLOGY = "deploy/k8s/components/data-operators/topology.yaml"
+METRICS, OBSERVABILITY = "docs/metrics.md", "deploy/observability"
 
 
 def main(arguments: list[str]) -> int:
@@ -32,16 +36,18 @@ def main(arguments: list[str]) -> int:
         written = contracts.write(root / EVENTS)
     except contracts.Broken as broken:
         raise StackError("\n".join(broken.args)) from broken
-    for name, text in _made().items():
+    made = texts()
+    for name, text in made.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    print(f"wrote {len(written)} files in {EVENTS}, {OPENAPI} and {TOPOLOGY}")
+    print(f"wrote {len(written)} files in {EVENTS}, {', '.join(made)}")
     return 0
 
 
 def check(root: Path) -> int:
     """1 where a committed document is not what the code makes, with a line for each."""
     problems = contracts.check(root / EVENTS)
-    for name, text in _made().items():
+    for name, text in texts().items():
         committed = root / name
         if not committed.exists() or committed.read_text() != text:
             problems.append(f"{name} is not up to date: make contracts")
@@ -50,8 +56,16 @@ def check(root: Path) -> int:
     return 1 if problems else 0
 
 
-def _made() -> dict[str, str]:
-    return {OPENAPI: openapi(), TOPOLOGY: topology.document()}
+def texts() -> Mapping[str, str]:
+    """File -> text of everything that is made from the code besides the events."""
+    boards = {f"{OBSERVABILITY}/dashboards/{name}": text for name, text in dashboards.documents().items()}
+    return {
+        OPENAPI: openapi(),
+        TOPOLOGY: topology.document(),
+        METRICS: catalogue.document(),
+        f"{OBSERVABILITY}/rules.yaml": rules.document(CLONE / OBSERVABILITY),
+        **boards,
+    }
 
 
 def openapi() -> str:
