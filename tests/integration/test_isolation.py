@@ -13,8 +13,8 @@ pytestmark = pytest.mark.fault
 METHODS = ("get", "post", "put", "patch", "delete")
 NOTHING = {401, 403, 404}
 OWN = {  # routes that name nothing of another government: what they answer to B's official is B's
-    "get_audit", "get_government", "get_me", "get_people", "get_polls", "get_subscriptions", "post_poll",
-    "patch_government", "patch_me", "post_person", "post_code", "post_sign_out", "put_subscription",
+    "get_audit", "get_government", "get_me", "get_my_votes", "get_people", "get_polls", "get_subscriptions",
+    "patch_government", "patch_me", "post_poll", "post_person", "post_code", "post_sign_out", "put_subscription",
     "delete_subscription",
 }  # fmt: skip
 MARK = "van-a-alleen"
@@ -192,8 +192,17 @@ async def test_ids_of_one_government_are_worth_nothing_on_the_host_of_another(bo
             answer = await ask(b, operation, request, **b.official.bearer)
             assert operation.name in OWN or answer.status in NOTHING, (operation, answer)
             assert of_a(estate, answer) == [], (operation, answer)
-    assert told_at_a >= {"get_government", "get_polls", "get_poll", "get_result", "get_ballots_json"}
+    told = {"get_government", "get_polls", "get_poll", "get_result", "get_ballots_json", "get_ballots_preflib"}
+    assert told_at_a >= told
     assert await everything_of(platform, a) == before
+
+
+async def test_votes_of_one_government_are_listed_there_and_nowhere_else(both):
+    estate, b = both
+    at_a = await estate.government.ask("GET", "/api/v1/my-votes", by=estate.person)
+    assert [item["poll"]["poll_id"] for item in at_a.json["items"]] == [estate.poll]
+    for person in b.people:
+        assert (await b.ask("GET", "/api/v1/my-votes", by=person)).json == {"items": [], "next": None}
 
 
 async def everything_of(platform, government):

@@ -140,6 +140,20 @@ class Keyring:
             self._cache.put(name, key, epoch)
         return key
 
+    async def living(self, session: AsyncSession, purpose: str, *, most: int) -> dict[str, bytes]:
+        """The data keys for a purpose that were not destroyed, by subject, the last subject first (of UUIDv7s: newest).
+
+        One query, along the primary key, for at most so many keys.
+        """
+        live = (DataKey.tenant_id == tenant_of(session), DataKey.purpose == purpose, DataKey.wrapped.is_not(None))
+        columns = (DataKey.subject, DataKey.kek_version, DataKey.wrapped, DataKey.destroyed_at)
+        rows = await session.execute(select(*columns).where(*live).order_by(DataKey.subject.desc()).limit(most))
+        found: dict[str, bytes] = {}
+        for row in rows:
+            name = _name(session, purpose, row.subject)
+            found[row.subject] = self._cache.get(name) or self._unwrap_row(row, name)
+        return found
+
     def cached(self, tenant_id: UUID, purpose: str, subject: str | UUID = "") -> bytes | None:
         """The data key if this process knows it already: a hot path that finds it so needs no session for it."""
         return self._cache.get((tenant_id, purpose, str(subject)))

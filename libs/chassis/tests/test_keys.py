@@ -102,6 +102,23 @@ async def test_a_row_copied_over_another_does_not_open(store: Store) -> None:
             await Keyring(OLD).get(session, "poll", "2")
 
 
+async def test_living_keys_are_those_of_one_purpose_and_government_that_were_not_destroyed(store: Store) -> None:
+    keyring, keys = Keyring(OLD), {}
+    async with store.of() as session:
+        for subject in ("1", "2", "3", "4"):
+            keys[subject] = await keyring.create(session, "poll", subject)
+        await keyring.create(session, "codes", "5")
+        await keyring.destroy(session, "poll", "3")
+    async with store.of(GENT) as session:
+        await keyring.create(session, "poll", "6")
+        assert set(await keyring.living(session, "poll", most=9)) == {"6"}
+    for process in (keyring, Keyring(OLD)):
+        async with store.of() as session:
+            living = await process.living(session, "poll", most=9)
+            assert list(living.items()) == [(subject, keys[subject]) for subject in ("4", "2", "1")]
+            assert list(await process.living(session, "poll", most=2)) == ["4", "2"]
+
+
 async def test_two_requests_that_make_the_same_key_at_once_get_the_same_key(store: Store) -> None:
     async def make() -> bytes:
         async with store.of() as session:

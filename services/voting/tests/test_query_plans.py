@@ -13,6 +13,17 @@ POLLS_OF_A_BATCH = """
     where status in ('scheduled', 'open') and opens_at <= clock_timestamp() order by 1 for share of polls
 """
 
+MY_VOTES = """
+    select votes.*, polls.* from unnest(array[$2::uuid], array['\\x00'::bytea]) as mine (poll_id, voter)
+    join votes on votes.poll_id = mine.poll_id and votes.voter = mine.voter
+    join polls on polls.tenant_id = votes.tenant_id and polls.id = votes.poll_id
+    where votes.tenant_id = $1 order by polls.id desc limit 21
+"""
+LIVING_KEYS = """
+    select subject, wrapped from data_keys where tenant_id = $1 and purpose = 'poll' and wrapped is not null
+    and subject <> $2::uuid::text order by subject desc limit 500
+"""
+
 
 @pytest.fixture
 async def login(town: Any) -> AsyncIterator[asyncpg.Connection]:
@@ -30,6 +41,9 @@ async def login(town: Any) -> AsyncIterator[asyncpg.Connection]:
         ("select * from votes where tenant_id = $1 and poll_id = $2 and voter = '\\x00'", "pk_votes"),
         ("select choices, count(*) from votes where tenant_id = $1 and poll_id = $2 group by choices", "pk_votes"),
         (POLLS_OF_A_BATCH, "pk_polls"),
+        ("select count(*) from votes where tenant_id = $1 and poll_id = $2", "pk_votes"),
+        (MY_VOTES, "pk_votes"),
+        (LIVING_KEYS, "pk_data_keys"),
     ],
 )
 async def test_under_the_policy_queries_still_find_their_rows_by_the_primary_key(
@@ -48,7 +62,11 @@ async def test_under_the_policy_queries_still_find_their_rows_by_the_primary_key
         "insert into votes select tenant_id, id, sha256(i::text::bytea), '[1]', now()"
         " from (select * from polls limit 60) as polls, generate_series(1, 100) as i"
     )
-    await town.owner.execute("analyze polls, votes")
+    await town.owner.execute(
+        "insert into data_keys (tenant_id, purpose, subject, kek_version, wrapped)"
+        " select tenant_id, 'poll', id::text, '1', '\\x00' from polls"
+    )
+    await town.owner.execute("analyze polls, votes, data_keys")
     poll_id = await town.owner.fetchval("select id from polls where tenant_id = $1 limit 1", tenants[0])
     async with login.transaction():
         await login.execute("select set_config('app.tenant_ids', $1, true)", ",".join(map(str, tenants)))

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from voting import tally_cli
 from voting.actions.polls import republish
+from voting.actions.turnout import Turnouts
 from voting.actions.votes import ballot_box
 from voting.handlers import on, timers
 from voting.routes import hot_routes, router
@@ -27,6 +28,7 @@ CONSTRAINTS = {
 async def running(app: FastAPI, held: Resources) -> AsyncIterator[None]:
     """What the routes need while the process serves."""
     app.state.export_turns = asyncio.Semaphore(held.settings.exports_at_once)
+    app.state.turnouts = Turnouts(held.sessions)
     async with ballot_box(held) as app.state.ballot_box:
         yield
 

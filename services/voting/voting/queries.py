@@ -1,14 +1,31 @@
 """Reads."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
 from chassis.db import tenant_of
+from chassis.pages import Page, PageRequest, keyset
 from chassis.refusals import Refused
-from sqlalchemy import ColumnElement, Select, Text, and_, cast, collate, event, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    LargeBinary,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    cast,
+    collate,
+    column,
+    event,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from voting.models import Government, Outcome, Poll, Vote
@@ -16,6 +33,8 @@ from voting.recent import RECENT
 from voting.rules.ballots import Ballot, ballot_from_json
 from voting.rules.terms import Status
 
+T = TypeVar("T")
+Into = Callable[[Vote, Poll], T]
 EXPORT_ROWS = 1_000
 AS_TEXT = collate(cast(Vote.choices, Text), "C")
 NOTED: tuple[str, ...] = (Status.SCHEDULED, Status.OPEN)
@@ -90,6 +109,27 @@ async def lock_against_closing(session: AsyncSession, poll_id: UUID) -> bool:
 async def vote(session: AsyncSession, poll_id: UUID, voter: bytes) -> Vote | None:
     """The vote of a voter."""
     return await session.get(Vote, (tenant_of(session), poll_id, voter))
+
+
+async def votes_of(
+    session: AsyncSession, voters: Mapping[UUID, bytes], *, paging: PageRequest, into: Into[T]
+) -> Page[T]:
+    """One person's votes with their polls, the newest poll first: `voters` is who the person is in each poll."""
+    pairs = func.unnest(literal(list(voters), ARRAY(Uuid())), literal(list(voters.values()), ARRAY(LargeBinary())))
+    mine = pairs.table_valued(column("poll_id", Uuid()), column("voter", LargeBinary())).render_derived("mine")
+    query = (
+        select(Vote, Poll)
+        .join(mine, and_(Vote.poll_id == mine.c.poll_id, Vote.voter == mine.c.voter))
+        .join(Poll, and_(Poll.tenant_id == Vote.tenant_id, Poll.id == Vote.poll_id))
+        .where(Vote.tenant_id == tenant_of(session))
+    )
+    return await keyset(session, query, order=(Poll.id.desc(),), paging=paging, into=lambda row: into(*row))
+
+
+async def count_votes(session: AsyncSession, poll_id: UUID) -> int:
+    """How many votes a poll has now."""
+    this = (Vote.tenant_id == tenant_of(session), Vote.poll_id == poll_id)
+    return (await session.execute(select(func.count()).where(*this))).scalar_one()
 
 
 async def count_ballots(session: AsyncSession, poll: Poll) -> dict[Ballot, int]:

@@ -183,6 +183,21 @@ class VoteOut(BaseModel):
     cast_at: datetime | None = None
 
 
+class MyVoteOut(BaseModel):
+    """One's vote in a poll, and the poll."""
+
+    poll: PollOut
+    choices: Choices
+    cast_at: datetime
+
+
+class TurnoutOut(BaseModel):
+    """How many ballots were cast by `at`, blank ones included; after closing the final number, as of the closing."""
+
+    ballots: int
+    at: datetime
+
+
 class ResultOut(BaseModel):
     """The result by the poll's own rule first, then by the rules beside it.
 

@@ -31,6 +31,7 @@ from voting.rules.terms import Terms
 
 TERMS_KEPT = 10_000
 WRITE_SECONDS = 5.0
+MOST_ATTRIBUTABLE = 500  # polls of a government that are running or ended within a month
 CAST = "SELECT cast_votes($1, $2, $3, $4, $5, $6)"  # migrations/versions/0001_first.py says how
 ACCEPTED = Counter("voting_ballots_accepted", "Votes that were stored, changed votes included")
 REJECTED = Counter("voting_ballots_rejected", "Votes that were refused, by the code of the refusal", ("reason",))
@@ -206,3 +207,9 @@ async def withdraw(session: AsyncSession, person: Actor, poll_id: UUID) -> None:
 async def own_vote(session: AsyncSession, person: Actor, poll_id: UUID) -> Vote | None:
     """A person's vote. Refused: `votes_anonymised`."""
     return await queries.vote(session, poll_id, voter_of(await key_of(session, poll_id), person.person_id))
+
+
+async def voters_of(session: AsyncSession, person: Actor) -> dict[UUID, bytes]:
+    """Who a person is in each poll whose votes are not anonymous yet: the newest such polls, so many at the most."""
+    keys = await resources_of(session).keyring.living(session, KEY, most=MOST_ATTRIBUTABLE)
+    return {UUID(poll_id): voter_of(key, person.person_id) for poll_id, key in keys.items()}

@@ -14,9 +14,10 @@ from voting import queries
 from voting.models import Poll
 from voting.routes.polls import is_official, readable
 from voting.rules.terms import Status
-from voting.schemas import ResultOut
+from voting.schemas import ResultOut, TurnoutOut
 
 FINAL_SECONDS = 60  # a published result never changes
+TURNOUT_SECONDS = 30
 router = APIRouter(prefix="/api/v1/polls/{poll_id}")
 
 
@@ -28,6 +29,17 @@ async def get_result(request: Request, poll_id: UUID, session: Session, visitor:
     outcome = await queries.outcome(session, poll_id)
     result = ResultOut(poll_id=poll.id, ballots=poll.ballots or 0, blank=poll.blank or 0, results=outcome.results)
     return readable(request, result, visitor, now, fresh=FINAL_SECONDS)
+
+
+@router.get("/turnout", responses=problems("not_found", "poll_not_begun", "invalid"), response_model=TurnoutOut)
+async def get_turnout(request: Request, poll_id: UUID, now: Now) -> Response:
+    """How many ballots there are, from opening on; the same for everyone, and half a minute old at most.
+
+    No other number about an open poll is public, and none about its options is known to anyone before it closes.
+    """
+    turnout = await request.app.state.turnouts.of(request.state.tenant_id, poll_id)
+    shown = TurnoutOut(ballots=turnout.ballots, at=turnout.at)
+    return readable(request, shown, None, now, changes_at=(turnout.closes_at,), fresh=TURNOUT_SECONDS)
 
 
 def _check_readable(poll: Poll, *, official: bool) -> None:

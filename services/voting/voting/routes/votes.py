@@ -5,7 +5,9 @@ from uuid import UUID
 
 import orjson
 from chassis.auth import Person, visitor_of
+from chassis.clock import Now
 from chassis.db import Session
+from chassis.pages import Page, Paging
 from chassis.problems import invalid, problems
 from chassis.refusals import Refused
 from fastapi import APIRouter, Request, Response
@@ -13,8 +15,10 @@ from starlette.routing import Route
 
 from voting import queries
 from voting.actions import votes
+from voting.models import Poll, Vote
+from voting.routes.polls import poll_out
 from voting.rules.ballots import ballot_to_json
-from voting.schemas import VoteCast, VoteIn, VoteOut
+from voting.schemas import MyVoteOut, VoteCast, VoteIn, VoteOut
 
 PATH = "/api/v1/polls/{poll_id}/vote"
 MOST_BYTES = 8192  # a hundred options and their grades, each in a list of its own, nicely indented
@@ -104,6 +108,19 @@ async def get_vote(poll_id: UUID, session: Session, person: Person, response: Re
     if vote is None:
         return VoteOut(voted=False)
     return VoteOut(voted=True, choices=vote.choices, cast_at=vote.cast_at)
+
+
+@router.get("/api/v1/my-votes", responses=problems("not_signed_in", "invalid"))
+async def get_my_votes(
+    session: Session, person: Person, paging: Paging, now: Now, response: Response
+) -> Page[MyVoteOut]:
+    """One's votes with their polls, the newest poll first, for as long as it can be told whose they are."""
+    response.headers.update(PRIVATE)
+
+    def shown(vote: Vote, poll: Poll) -> MyVoteOut:
+        return MyVoteOut(poll=poll_out(poll, person, now), choices=vote.choices, cast_at=vote.cast_at)
+
+    return await queries.votes_of(session, await votes.voters_of(session, person), paging=paging, into=shown)
 
 
 @router.delete(PATH, status_code=204, responses=problems("not_signed_in", "not_found", "poll_not_open", "invalid"))

@@ -38,6 +38,13 @@ def check_open(terms: Terms, now: datetime) -> None:
         raise Refused("poll_not_open", poll=where, opens_at=terms.opens_at, closes_at=terms.closes_at)
 
 
+def check_begun(terms: Terms, now: datetime) -> None:
+    """Whether a poll takes ballots or has taken them. Refused: `poll_not_begun`."""
+    where = status_at(terms, now)
+    if where in {Status.DRAFT, Status.SCHEDULED}:
+        raise Refused("poll_not_begun", poll=where, opens_at=terms.opens_at)
+
+
 def check_change(terms: Terms, now: datetime) -> None:
     """Whether a poll's content may be changed, or the poll deleted: only a draft's. Refused: `poll_frozen`."""
     _only_in({Status.DRAFT}, terms, now, code="poll_frozen")
