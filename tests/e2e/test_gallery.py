@@ -27,7 +27,7 @@ CONTRAST = "() => axe.run(document, {runOnly: ['color-contrast', 'target-size', 
 # Other colours are other numbers of one palette, so of them what has a colour of its own is enough; forced colours are
 # nobody's colours.
 WITH_COLOUR = ["ui.button", "ui.link", "ui.tag", "ui.alert", "ui.tick", "ui.text_field", "polls.card", "ballot.ballot"]
-WITH_COLOUR += ["results.bars", "results.table"]
+WITH_COLOUR += ["results.bars", "results.stacks", "results.table"]
 ONLY_THOSE = """names => { for (const one of document.querySelectorAll('.specimen'))
   if (!names.includes(one.dataset.macro)) one.remove(); }"""
 SHOWN = [(colour, look) for colour in COLOURS for look in LOOKS if look != "forced" or colour == EVERYTHING]

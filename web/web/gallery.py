@@ -25,6 +25,7 @@ COLOURS = {"7a1f3d": "dark red", "ffd400": "yellow", "f4f1ea": "nearly white", "
 COLOUR = re.compile(r"[0-9a-f]{6}")
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 LABELS = ("Een plein met linden", "Waterspeelplek", "Parkeren onder de bomen")
+BALLOTS = ("yes_no", "single", "approval", "irv", "score", "majority_judgment")
 MORE = "Aanplanting en onderhoud gedurende drie jaar."
 
 
@@ -60,8 +61,8 @@ def _facts(visit: Visit) -> dict[str, Any]:
         "polls": {status: _poll(visit, status, "single") for status in get_args(api.Status)},
         "noticed": _poll(visit, "cancelled", "single", notices=_notices()),
         "votes": _votes(open_poll, moment),
-        "ballots": {rule: _poll(visit, "open", rule) for rule in ("yes_no", "single", "approval", "irv")},
-        "filled": forms.Filled(frozenset({2}), places={1: 2, 2: 1}),
+        "ballots": {rule: _poll(visit, "open", rule) for rule in BALLOTS},
+        "filled": forms.Filled(frozenset({2}), places={1: 2, 2: 1}, grades={1: 4, 2: 0}),
         "empty": forms.Filled(),
         "blank": forms.Filled(blank=True),
         "chosen": _chosen(visit),
@@ -109,12 +110,14 @@ def _chosen(visit: Visit) -> dict[str, ChosenView]:
         "one": ticked.chosen([1]),
         "several": ticked.chosen([1, 3]),
         "ranked, two equal": ranked.chosen([2, [1, 3]]),
+        "graded, one left open": _poll(visit, "open", "majority_judgment").chosen([[1, 5], [3, 0]]),
         "blank": ticked.chosen([]),
     }
 
 
 def _rules(visit: Visit) -> dict[str, RuleView]:
-    """A result of each shape: bars with shares, rounds with notes, pairs, a tie, nobody voted."""
+    """A result of each shape: bars with shares, rounds with notes, pairs, grades, a tie, nobody voted."""
+    grades = {"1": [6, 10, 13, 31, 40, 20], "2": [10, 10, 20, 30, 30, 20], "3": [70, 25, 10, 5, 5, 5]}
     poll, yes_no = _poll(visit, "published", "irv"), _poll(visit, "published", "yes_no")
     rounds = [
         {
@@ -139,6 +142,20 @@ def _rules(visit: Visit) -> dict[str, RuleView]:
              "facts": [{"code": "majority", "options": [1], "votes": ["4314", "12689/2"]}]},
         ),
         "pairs": (poll, {"rule": "schulze", "winners": [1], "ranking": first, "pairwise": pairs}),
+        "points": (
+            _poll(visit, "published", "score"),
+            {"rule": "score", "winners": [1], "ranking": first, "grades": grades,
+             "rounds": [{"totals": {"1": "389", "2": "360", "3": "105"}}],
+             "means": {"1": "389/120", "2": "3", "3": "7/8"}, "medians": {"1": "7/2", "2": "3", "3": "0"},
+             "facts": [{"code": "most_points", "options": [1], "votes": ["389", "389/120"]}]},
+        ),
+        "judgment": (
+            _poll(visit, "published", "majority_judgment"),
+            {"rule": "majority_judgment", "winners": [1], "ranking": first, "grades": grades,
+             "majority_grades": {"1": 3, "2": 3, "3": 0},
+             "facts": [{"code": "majority_grade", "options": [1], "votes": ["91", "120"], "grades": [3]},
+                       {"code": "more_above", "options": [1, 2], "votes": ["60", "50"], "grades": [3]}]},
+        ),
         "a tie": (
             poll,
             {"rule": "approval", "winners": [1, 2], "tied": True, "ranking": [[1, 2], [3]],
