@@ -3,10 +3,10 @@
 from starlette.routing import Route
 
 from web.dispatch import page
-from web.routes.officials import overview
+from web.routes.officials import answers, drafts, overview, polls, running
 
 BASE = "/{locale:language}/manage"
-MODULES = (overview,)
+MODULES = (overview, polls, drafts, answers, running)
 
 
 def routes() -> list[Route]:
