@@ -24,7 +24,7 @@ QUIET += ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-pro
 SCREENSHOTS = os.environ.get("INSPRAAK_SCREENSHOTS")  # a folder; `make screenshots` sets it
 WIDTHS = {360: 740, 1280: 800}
 OFFICIAL = "official@leuven.localhost"
-ANSWERED = re.compile(r"status of (404|422)")  # a page that is not there, a form with a mistake: Chromium reports them
+ANSWERED = re.compile(r"status of (403|404|422)")  # a page that is not there or not for them, a mistake: Chromium tells
 
 
 @dataclass

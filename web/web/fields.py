@@ -58,6 +58,10 @@ class Form:
         """What was ticked under one name."""
         return self._values.get(name, [])
 
+    def tick(self, name: str, values: Sequence[str]) -> None:
+        """Tick these of several boxes."""
+        self._values[name] = list(values)
+
     def mistake(self, name: str) -> Mistake | None:
         """What is wrong with a control."""
         return next((mistake for mistake in self.mistakes if mistake.target == name), None)

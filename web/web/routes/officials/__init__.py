@@ -3,10 +3,10 @@
 from starlette.routing import Route
 
 from web.dispatch import page
-from web.routes.officials import audit, branding, government, overview, people
+from web.routes.officials import answers, audit, branding, drafts, government, overview, people, polls, running
 
 BASE = "/{locale:language}/manage"
-MODULES = (overview, people, branding, government, audit)
+MODULES = (overview, polls, drafts, answers, running, people, branding, government, audit)
 
 
 def routes() -> list[Route]:
