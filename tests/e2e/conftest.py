@@ -23,6 +23,7 @@ QUIET += ["--disable-background-networking", "--disable-component-update"]
 QUIET += ["--font-render-hinting=none", "--disable-lcd-text", "--force-color-profile=srgb"]  # pictures that repeat
 SCREENSHOTS = os.environ.get("INSPRAAK_SCREENSHOTS")  # a folder; `make screenshots` sets it
 WIDTHS = {360: 740, 1280: 800}
+GIVEN = "INSPRAAK_PLATFORM"  # the name of an instance that runs: tried faster while a test is written
 OFFICIAL = "official@leuven.localhost"
 ANSWERED = re.compile(r"status of (403|404|422)")  # a page that is not there or not for them, a mistake: Chromium tells
 
@@ -63,7 +64,8 @@ async def platform() -> AsyncIterator[Platform]:
     """All processes on servers of their own, deleted afterwards whatever happens."""
     if shutil.which("chromium") is None:
         pytest.fail("no Chromium: `make test` installs it")
-    stack = Stack(f"e2e-{os.getpid()}")
+    given = os.environ.get(GIVEN)
+    stack = Stack(given or f"e2e-{os.getpid()}")
     try:
         with surroundings():
             await asyncio.to_thread(lifecycle.up, stack)
@@ -76,7 +78,8 @@ async def platform() -> AsyncIterator[Platform]:
             yield Platform(site, demo.mails, client, await client.sign_in(OFFICIAL))
     finally:
         with surroundings():
-            await asyncio.to_thread(lifecycle.reset, Stack(stack.place.instance))
+            if not given:
+                await asyncio.to_thread(lifecycle.reset, Stack(stack.place.instance))
 
 
 @pytest.fixture(scope="session")
