@@ -8,7 +8,8 @@ import pytest
 from jinja2 import Environment, nodes
 from pydantic import AnyHttpUrl
 from web.app import create_app
-from web.gallery import COLOURS
+from web.gallery import COLOURS, PATH
+from web.gallery_officials import OFFICIALS
 from web.pages import TEMPLATES
 from web.settings import Settings
 
@@ -41,12 +42,13 @@ async def developer(running, gateway):
 
 
 async def test_every_macro_of_every_component_has_a_specimen_in_the_gallery(developer, tmp_path):
-    page = await developer.get("/_gallery")
-    assert page.status == 200
-    assert len(macros_of(TEMPLATES / "components")) > 25
-    assert without_a_specimen(page.text, TEMPLATES / "components") == set()
+    pages = [await developer.get(path) for path in (PATH, OFFICIALS)]
+    assert [page.status for page in pages] == [200, 200]
+    shown = "".join(page.text for page in pages)
+    assert len(macros_of(TEMPLATES / "components")) > 50
+    assert without_a_specimen(shown, TEMPLATES / "components") == set()
     (tmp_path / "ui.html").write_text("{% macro brand_new(words) %}{{ words }}{% endmacro %}")
-    assert without_a_specimen(page.text, tmp_path) == {"ui.brand_new"}
+    assert without_a_specimen(shown, tmp_path) == {"ui.brand_new"}
 
 
 async def test_the_gallery_is_in_the_colour_that_is_asked_for(developer):

@@ -3,7 +3,7 @@
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
-from web import gallery
+from web import gallery, gallery_officials
 from web.dispatch import page
 from web.i18n import LANGUAGES
 from web.routes import account, auth, files, officials, polls, public, votes
@@ -68,6 +68,7 @@ def routes(*, development: bool = False) -> list[Route]:
     ]
     if development:
         pages.append((gallery.PATH, gallery.show, GET))
+        pages.append((gallery_officials.OFFICIALS, gallery_officials.show, GET))
     return [
         *([Route(f"{gallery.PATH}/{{colour}}.css", gallery.palette, methods=GET)] if development else ()),
         Route("/static/{name}", files.static, methods=GET),

@@ -171,7 +171,7 @@ def _roles(visit: Visit) -> list[tuple[str, str, str]]:
         "project_manager": gettext("Makes polls, runs them and publishes their results."),
         "moderator": gettext("Keeps contributions of citizens in order. There is nothing to moderate in polls."),
     }
-    return [(role, names[role], may[role]) for role in ROLES]
+    return [(role, names[role].capitalize(), may[role]) for role in ROLES]
 
 
 ONE = "/people/{person_id:uuid}"
