@@ -12,6 +12,17 @@ async def test_officials_find_their_pages_in_the_header_and_nobody_else_does(bro
     assert 'href="/nl/manage"' in (await browser.get("/nl/")).text
 
 
+@pytest.mark.parametrize(
+    ("back", "target"), [({}, "/nl/manage"), ({"next": "/nl/"}, "/nl/manage"), ({"next": "/nl/polls"}, "/nl/polls")]
+)
+async def test_signing_in_leads_officials_to_their_work_unless_they_came_for_something_else(
+    browser, gateway, back, target
+):
+    await browser.sign_in(gateway, "project_manager")
+    await browser.post("/nl/sign-in", email="an@example.org", **back)
+    assert (await browser.post("/nl/sign-in/code", code="123456")).location == target
+
+
 async def test_the_navigation_says_where_one_is(browser, gateway):
     await browser.sign_in(gateway, "administrator")
     page = await browser.get("/nl/manage")

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from web import api
 from web.forms import Mistake
 from web.gateway import RefusedError, UnavailableError
+from web.officials import MANAGE
 from web.paths import local
 from web.session import Session
 from web.visit import Visit
@@ -116,7 +117,15 @@ async def sign_in(visit: Visit) -> Response:
         return _refused_code(visit, started, refusal)
     visit.keep_session(Session.begin(tokens, now=time.time()))
     visit.drop_cookie(COOKIE)
-    return visit.redirect_to(started.back or visit.path())
+    return visit.redirect_to(_after(visit, started.back))
+
+
+def _after(visit: Visit, back: str | None) -> str:
+    """Where signing in leads: back to where it was asked for; officials who came by the home page to their work."""
+    home = visit.path()
+    if back in {None, home} and visit.official:
+        return visit.path(MANAGE)
+    return back or home
 
 
 async def sign_out(visit: Visit) -> Response:
