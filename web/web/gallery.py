@@ -14,8 +14,9 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web import api, forms, theme
-from web.i18n import Text
+from web import api, contrast, forms, theme
+from web.fields import Form
+from web.i18n import Text, language
 from web.polls import ChosenView, PollView, VoteView
 from web.results import ResultView, RuleView
 from web.visit import Visit
@@ -25,6 +26,10 @@ COLOURS = {"7a1f3d": "dark red", "ffd400": "yellow", "f4f1ea": "nearly white", "
 COLOUR = re.compile(r"[0-9a-f]{6}")
 NOW = datetime(2026, 6, 15, 9, 30, tzinfo=UTC)
 LABELS = ("Een plein met linden", "Waterspeelplek", "Parkeren onder de bomen")
+TIED = {"eliminated": [3], "because": "tied_without_effect", "tied": [2, 3]}
+BALLOTS = ("yes_no", "single", "approval", "irv", "majority_judgment", "score")
+GRADES = {"1": [0, 0, 2, 1, 3, 4], "2": [0, 2, 2, 3, 2, 1], "3": [3, 3, 2, 1, 1, 0]}
+JUDGED = {"code": "majority_grade", "options": [1], "votes": ["7", "10"], "grades": [4]}
 MORE = "Aanplanting en onderhoud gedurende drie jaar."
 
 
@@ -48,7 +53,7 @@ def _facts(visit: Visit) -> dict[str, Any]:
     """What the specimens are made of."""
     moment = visit.moment(NOW)
     open_poll = _poll(visit, "open", "yes_no")
-    return {
+    return _officials(visit) | {
         "here_text": Text("Een groener plein", visit.lang.tag),
         "foreign_text": Text("Une place plus verte", "fr", foreign=True),
         "long_text": Text("Eerste alinea.\n\nTweede alinea,\nmet een nieuwe regel.", visit.lang.tag),
@@ -60,12 +65,43 @@ def _facts(visit: Visit) -> dict[str, Any]:
         "polls": {status: _poll(visit, status, "single") for status in get_args(api.Status)},
         "noticed": _poll(visit, "cancelled", "single", notices=_notices()),
         "votes": _votes(open_poll, moment),
-        "ballots": {rule: _poll(visit, "open", rule) for rule in ("yes_no", "single", "approval", "irv")},
-        "filled": forms.Filled(frozenset({2}), places={1: 2, 2: 1}),
+        "ballots": {rule: _poll(visit, "open", rule) for rule in BALLOTS},
+        "filled": forms.Filled(frozenset({2}), places={1: 2, 2: 1}, grades={1: 4, 2: 0}),
         "empty": forms.Filled(),
         "blank": forms.Filled(blank=True),
         "chosen": _chosen(visit),
         "rules": _rules(visit),
+    }
+
+
+def _officials(visit: Visit) -> dict[str, Any]:
+    """The parts of officials' pages: forms free and mistaken, lists of work, the look of a colour."""
+    free = Form.filled(visit.lang, {"title-nl": "Een groener plein", "day-date": "2026-06-15", "role": "moderator"})
+    wrong = Form.filled(visit.lang, {"title-nl": "Een groener plein", "turn-turn": "first"})
+    for name in ("title", "text-fr", "day-date", "role-moderator"):
+        wrong.wrong(name, "Vul dit in")
+    done, waits = ("Klaar", "success"), ("Nog te doen", "warning")
+    tasks = [
+        {"name": "Vraag en antwoorden", "href": "#", "state": done, "note": ""},
+        {"name": "Wanneer", "href": "#", "state": waits, "note": "De peiling heeft nog geen einde."},
+    ]
+    queue = [
+        {"title": Text("Een groener plein", visit.lang.tag), "path": "#", "why": "Gesloten op zondag 14 juni.",
+         "next": ("Publiceer het resultaat", "#"), "tag": ("Gesloten", "neutral")},
+    ]  # fmt: skip
+    return {
+        "free": free,
+        "wrong": wrong,
+        "tasks": tasks,
+        "queue": queue,
+        "tongues": [language(tag) for tag in ("nl", "fr")],
+        "side": SimpleNamespace(
+            name=Text("Leuven", visit.lang.tag),
+            sections=[
+                SimpleNamespace(id=id_, href="#", name=name) for id_, name in (("a", "Overzicht"), ("b", "Mensen"))
+            ],
+        ),
+        "contrasts": contrast.table("#ffd400", "light", visit.lang.gettext)[:4],
     }
 
 
@@ -107,6 +143,7 @@ def _chosen(visit: Visit) -> dict[str, ChosenView]:
     ranked, ticked = _poll(visit, "open", "irv"), _poll(visit, "open", "approval")
     return {
         "one": ticked.chosen([1]),
+        "graded": _poll(visit, "open", "majority_judgment").chosen([[1, 4], [2, 0]]),
         "several": ticked.chosen([1, 3]),
         "ranked, two equal": ranked.chosen([2, [1, 3]]),
         "blank": ticked.chosen([]),
@@ -118,7 +155,7 @@ def _rules(visit: Visit) -> dict[str, RuleView]:
     poll, yes_no = _poll(visit, "published", "irv"), _poll(visit, "published", "yes_no")
     rounds = [
         {
-            "totals": {"1": "4200", "2": "2600", "3": "1300"},
+            "totals": {"1": "4200", "2": "2600", "3": "2600"},
             "eliminated": [3],
             "because": "tied_without_effect",
             "tied": [2, 3],
@@ -144,6 +181,17 @@ def _rules(visit: Visit) -> dict[str, RuleView]:
             {"rule": "approval", "winners": [1, 2], "tied": True, "ranking": [[1, 2], [3]],
              "rounds": [{"totals": {"1": "12", "2": "12", "3": "3"}}],
              "facts": [{"code": "tie", "options": [1, 2]}]},
+        ),
+        "grades": (
+            _poll(visit, "published", "majority_judgment"),
+            {"rule": "majority_judgment", "winners": [1], "ranking": first, "grades": GRADES,
+             "majority_grades": {"1": 4, "2": 3, "3": 1}, "facts": [JUDGED]},
+        ),
+        "points": (
+            _poll(visit, "published", "score"),
+            {"rule": "score", "winners": [1], "ranking": first, "grades": GRADES,
+             "rounds": [{"totals": {"1": "31", "2": "25", "3": "16"}}],
+             "facts": [{"code": "most_points", "options": [1], "votes": ["31", "31/10"]}]},
         ),
         "no votes": (
             poll,
