@@ -23,7 +23,37 @@ class Line:
         return OFFICIAL if "/manage" in self.route else CITIZEN
 
 
+MANAGE = "/{locale:language}/manage"
+A_POLL = f"{MANAGE}/polls/{{poll_id:uuid}}"
+SOMEBODY = f"{MANAGE}/people/{{person_id:uuid}}"
+OFFICIALS = (
+    Line("overview", MANAGE, "/manage", "official"),
+    Line("no official", MANAGE, "/manage", "voter", status=403),
+    Line("officials' polls", f"{MANAGE}/polls", "/manage/polls", "official"),
+    Line("new poll", f"{MANAGE}/polls/new", "/manage/polls/new", "official"),
+    Line("draft", A_POLL, "/manage/polls/{draft}", "official"),
+    Line("question", f"{A_POLL}/question", "/manage/polls/{draft}/question", "official"),
+    Line("answers", f"{A_POLL}/answers", "/manage/polls/{draft}/answers", "official"),
+    Line("when", f"{A_POLL}/when", "/manage/polls/{draft}/when", "official"),
+    Line("check", f"{A_POLL}/check", "/manage/polls/{draft}/check", "official"),
+    Line("preview", f"{A_POLL}/preview", "/manage/polls/{draft}/preview", "official"),
+    Line("delete", f"{A_POLL}/delete", "/manage/polls/{draft}/delete", "official"),
+    Line("managed open poll", A_POLL, "/manage/polls/{open}?done=announced", "official"),
+    Line("managed cancelled poll", A_POLL, "/manage/polls/{cancelled}?too_late=extend", "official"),
+    Line("extend", f"{A_POLL}/extend", "/manage/polls/{open}/extend", "official"),
+    Line("close", f"{A_POLL}/close", "/manage/polls/{open}/close", "official"),
+    Line("cancel", f"{A_POLL}/cancel", "/manage/polls/{open}/cancel", "official"),
+    Line("publish", f"{A_POLL}/publish", "/manage/polls/{closed}/publish", "official"),
+    Line("people", f"{MANAGE}/people", "/manage/people", "official"),
+    Line("invite", f"{MANAGE}/people/invite", "/manage/people/invite", "official"),
+    Line("person", SOMEBODY, "/manage/people/{person}", "official"),
+    Line("take a role", f"{SOMEBODY}/take/{{role}}", "/manage/people/{person}/take/moderator", "official"),
+    Line("look", f"{MANAGE}/branding", "/manage/branding", "official"),
+    Line("settings", f"{MANAGE}/settings", "/manage/settings", "official"),
+    Line("audit log", f"{MANAGE}/audit", "/manage/audit", "official"),
+)
 PAGES = (
+    *OFFICIALS,
     Line("home", "/{locale:language}/", "/"),
     Line("home of a voter", "/{locale:language}/", "/", "voter"),
     Line("polls", "/{locale:language}/polls", "/polls"),
@@ -55,7 +85,9 @@ NO_PAGES = {  # addresses that only lead on, or hold no page
     "/language/{chosen:language}",
     "/{locale:language}",
     f"{POLL}/choice",
+    f"{MANAGE}/audit.csv",
     "/static/{name}",
+    "/t/{slug}/preview/{colour:colour}.css",
     "/t/{slug}/{name}",
     "/robots.txt",
 }

@@ -45,6 +45,7 @@ async def make(platform: Any, browser: Browser, email: str) -> World:
         "published": await platform.poll("irv", options=TREES, compared_with=compared),
     }
     code = await _people(world, platform, browser, email)
+    await _official(world, platform, browser)
     for name, act in (("closed", "close"), ("cancelled", "cancel")):
         path = f"/api/v1/polls/{world.names[name]}/{act}"
         await platform.client.ask("POST", path, REASON, token=platform.official)
@@ -87,12 +88,45 @@ async def _people(world: World, platform: Any, browser: Browser, email: str) -> 
     return int(mail["id"])
 
 
+async def _official(world: World, platform: Any, browser: Browser) -> None:
+    """An administrator at work, a draft of theirs that lacks a translation, and somebody with a role to take."""
+    ask, token = platform.client.ask, platform.official
+    draft = {"titles": {"nl": "Welke bomen?"}, "rule": "approval"}
+    draft |= {"options": [{"labels": {"nl": tree}} for tree in TREES]}
+    world.names["draft"] = (await ask("POST", "/api/v1/polls", draft, token=token))["poll_id"]
+    helper = {"email": f"helper-{world.names['draft']}@example.org", "roles": ["moderator"]}
+    world.names["person"] = (await ask("POST", "/api/v1/people", helper, token=token))["person_id"]
+    email = f"official-{world.names['draft']}@example.org"
+    await ask("POST", "/api/v1/people", {"email": email, "roles": ["administrator"]}, token=token)
+    context = await browser.new_context(locale="nl-BE")
+    page = await context.new_page()
+    await page.goto(f"{world.site}/nl/manage")
+    await page.get_by_label("E-mailadres").fill(email)
+    await page.locator("main form button").click()
+    await page.wait_for_url("**/sign-in/code")
+    await page.locator("#code").fill(await _code(platform, email))
+    await page.locator("main form button").first.click()
+    await page.wait_for_url("**/manage")
+    world.people["official"] = await context.storage_state()
+    await context.close()
+
+
 async def _stop_link(platform: Any, email: str, after: int) -> str:
     """What the last link of a mail about a poll carries."""
     mail = (await _mails(platform, email, after=after))[-1]
     found = STOP.search(mail["text"])
     assert found, "a mail without a link to stop came"
     return found[1]
+
+
+async def _code(platform: Any, email: str) -> str:
+    """The first code that an address is mailed, perhaps after an invitation."""
+    after = 0
+    while True:
+        mail = (await _mails(platform, email, after=after))[0]
+        if found := CODE.findall(mail["subject"]):
+            return str(found[0])
+        after = int(mail["id"])
 
 
 async def _mails(platform: Any, email: str, after: int = 0) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ from web.rules_explained import explain_all
 from web.visit import Visit
 from web.wall_clock import instant, on_the_wall
 
-COMPARABLE: tuple[frozenset[str], ...] = (frozenset({"single", "irv", "schulze"}),)  # count the same ballots
+COMPARABLE = (frozenset({"single", "irv", "schulze"}), frozenset({"score", "majority_judgment"}))  # same ballots
 COPIED = {"titles", "questions", "descriptions", "rule", "compared_with", "max_choices", "level"}
 KEY_USED = "idempotency_key_reused"
 SUGGESTED_WEEKS, OPENS_AT, CLOSES_AT, FRIDAY = 3, 9, 20, 4
