@@ -6,6 +6,7 @@ The stand-in is only for states of single pages; whole journeys over the real se
 import asyncio
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from web.settings import Settings
 HOST = "leuven.localhost"
 POLL = "00000000-0000-7000-8000-000000000001"
 NOW = datetime.now(UTC)
+MODULE = r'<script type="module" src="/static/[a-z]+-[0-9a-f]{10}.js"></script>'
 VOID = {"area", "br", "hr", "img", "input", "link", "meta", "rect"}
 
 
@@ -278,7 +280,7 @@ def check_markup(text: str) -> None:
         return  # the page for when not even the government is known
     assert not markup.open
     assert markup.count["h1"] == markup.count["main"] == markup.count["title"] == 1
-    assert "script" not in markup.count
+    assert markup.count.get("script", 0) == len(re.findall(MODULE, text)), "no script but modules of our own"
     assert len(markup.ids) == len(set(markup.ids)), "an id is there twice"
     assert set(markup.controls) <= markup.labelled
 

@@ -70,10 +70,41 @@ async def test_the_account_is_partial_while_notifications_are_down(browser, gate
     assert "an@example.org" in page.text
 
 
+async def test_a_followed_poll_that_cannot_be_read_now_is_counted_and_stays_followed(browser, gateway):
+    gateway.refuse("GET", f"/api/v1/polls/{POLL}", 503, "service_unavailable")
+    page = await account(browser, gateway, "polls", f"poll-{POLL}")
+    assert page.status == 200
+    assert "U volgt nog 1 peiling die hier niet getoond wordt" in page.text
+    assert f'name="shown" value="poll-{POLL}"' not in page.text
+
+
+async def test_my_votes_are_shown_with_their_polls_and_the_next_page(browser, gateway):
+    await browser.sign_in(gateway)
+    gateway.show()
+    shown = gateway.answers["GET", f"/api/v1/polls/{POLL}"].body
+    vote = {"poll": shown, "choices": [2], "cast_at": "2026-01-01T10:00:00+00:00"}
+    gateway.on("GET", "/api/v1/my-votes", 200, {"items": [vote], "next": "abc"})
+    page = await browser.get("/nl/account/votes")
+    assert "Een autovrij plein?" in page.text
+    assert "Nee" in page.text
+    assert "om 11.00 uur" in page.text
+    assert 'href="/nl/account/votes?after=abc"' in page.text
+    assert page.headers["cache-control"] == "no-store"
+    gateway.on("GET", "/api/v1/my-votes", 200, {"items": [], "next": None})
+    assert "U hebt nog niet in een peiling gestemd" in (await browser.get("/nl/account/votes")).text
+    assert "Er zijn geen stemmen meer." in (await browser.get("/nl/account/votes?after=abc")).text
+    gateway.refuse("GET", "/api/v1/my-votes", 503, "service_unavailable")
+    assert (await browser.get("/nl/account/votes")).status == 503
+
+
+async def test_my_votes_are_for_who_is_signed_in(browser):
+    assert (await browser.get("/nl/account/votes")).location == "/nl/sign-in?next=%2Fnl%2Faccount%2Fvotes"
+
+
 async def test_a_followed_poll_that_is_gone_is_left_out(browser, gateway):
     page = await account(browser, gateway, f"poll-{POLL}")
     assert page.status == 200
-    assert "Alleen over:" not in page.text
+    assert f"poll-{POLL}" not in page.text
 
 
 async def test_settings_are_not_changed_without_the_form_s_token(browser, gateway):
@@ -96,4 +127,7 @@ async def test_the_last_link_of_a_mail_asks_and_then_stops_the_mails_without_sig
 
 async def test_a_link_of_a_mail_that_is_none_of_ours_is_a_page_that_says_so(browser, gateway):
     gateway.on("GET", "/api/v1/unsubscribe", 404, {"code": "bad_link"})
-    assert (await browser.get("/nl/unsubscribe?token=x")).status == 404
+    page = await browser.get("/nl/unsubscribe?token=x")
+    assert page.status == 404
+    assert "Deze link werkt niet" in page.text
+    assert "Er is niets gewijzigd." in page.text

@@ -311,6 +311,26 @@ async def test_a_result_before_its_time_leads_to_the_poll(browser, gateway):
     assert (page.status, page.location) == (303, PATH)
 
 
+async def test_a_result_that_cannot_be_read_now_leaves_the_poll_and_says_so(browser, gateway):
+    gateway.show(status="published")
+    gateway.refuse("GET", f"{API}/result", 503, "service_unavailable")
+    page = await browser.get(f"{PATH}/result")
+    assert page.status == 503
+    assert "retry-after" in page.headers
+    assert "Een autovrij plein?" in page.text
+    assert "Het resultaat kan nu niet getoond worden" in page.text
+
+
+async def test_mails_that_cannot_be_read_now_take_only_their_own_section(browser, gateway):
+    gateway.show()
+    await browser.sign_in(gateway)
+    gateway.refuse("GET", "/api/v1/subscriptions", 503, "service_unavailable")
+    page = await browser.get(PATH)
+    assert page.status == 200
+    assert "We kunnen nu niet zeggen of u mails over deze peiling krijgt." in page.text
+    assert "/choice" in page.text
+
+
 # What cannot be shown
 
 
@@ -495,6 +515,25 @@ async def test_pages_about_the_site_are_there(browser, path):
     page = await browser.get(path)
     assert page.status == 200
     assert len(gzip.compress(page.text.encode())) < 14 * 1024
+
+
+@pytest.mark.parametrize(
+    ("language", "statement", "responsible"),
+    [
+        ("nl", "Vlaamse Ombudsdienst", "Leuven is verantwoordelijk"),
+        ("fr", "Service de médiation flamand", "Louvain est responsable"),
+    ],
+)
+async def test_the_statements_are_the_government_s_own_and_say_what_is_not_known(
+    browser, language, statement, responsible
+):
+    page = await browser.get(f"/{language}/accessibility")
+    assert statement in page.text
+    assert "mailto:inspraak@leuven.example" in page.text
+    assert "EN 301 549" in page.text
+    page = await browser.get(f"/{language}/privacy")
+    assert responsible in page.text
+    assert "mailto:inspraak@leuven.example" in page.text
 
 
 def token_in(text):

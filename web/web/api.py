@@ -89,6 +89,28 @@ class Vote(Answer):
     cast_at: datetime | None = None
 
 
+class Turnout(Answer):
+    """How many ballots a poll has by `at`."""
+
+    ballots: int
+    at: datetime
+
+
+class MyVote(Answer):
+    """One's own vote in a poll."""
+
+    poll: Poll
+    choices: Choices
+    cast_at: datetime
+
+
+class MyVotes(Answer):
+    """A page of one's own votes, the newest poll first."""
+
+    items: list[MyVote]
+    next: str | None = None
+
+
 Totals = dict[int, str]  # exact votes by option: "4314", "1/2"
 Matrix = dict[int, dict[int, int]]  # ballots that rank the one option above the other
 Histograms = dict[int, list[int]]  # by option, how many ballots give it each grade: six numbers, grade 0 first

@@ -23,7 +23,13 @@ COMPONENTS = (
 )  # fmt: skip
 OWN = ("layout", "header", "ballot", "results", "grades", "states")
 OFFICIALS = ("officials",)  # beside site.css, on officials' pages only
-TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "txt": "text/plain; charset=utf-8"}
+SCRIPTS = ("turnout",)  # ES modules, each on its own page only
+TYPES = {
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "svg": "image/svg+xml",
+    "txt": "text/plain; charset=utf-8",
+}
 COMPRESSION = 9
 
 
@@ -62,6 +68,9 @@ class Assets:
         self._assets = {
             "site.css": Asset("site", "css", site_stylesheet(texts)),
             "officials.css": Asset("officials", "css", own),
+        }
+        self._assets |= {
+            f"{name}.js": Asset(name, "js", _read(STATIC / "js" / f"{name}.js") + "\n") for name in SCRIPTS
         }
 
     def url(self, plain: str) -> str:

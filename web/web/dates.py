@@ -20,7 +20,7 @@ class Moment:
 
 def moment(at: datetime, lang: Language, *, now: datetime) -> Moment:
     """As in "zondag 27 juni om 20.00 uur"; with the year when it is not this one."""
-    shown = local_time.moment(at, lang.tag, now=now)
+    shown = local_time.moment(at, lang.spoken, now=now)
     return Moment(shown, at.astimezone(local_time.BRUSSELS).isoformat(timespec="seconds"))
 
 

@@ -15,13 +15,12 @@ from web import csrf, failures
 from web.gateway import GatewayError
 from web.i18n import LANGUAGES, language, negotiate
 from web.state import Web
-from web.visit import LANGUAGE_COOKIE, NotSignedInError, StaleFormError, Visit
+from web.visit import LANGUAGE_COOKIE, POLICY, NotSignedInError, StaleFormError, Visit
 
 Handler = Callable[[Visit], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -44,7 +43,7 @@ def page(handler: Handler) -> Endpoint:
         ):
             response = await _answer(request, handler)
         for name, value in SECURITY_HEADERS.items():
-            response.headers[name] = value
+            response.headers.setdefault(name, value)
         return response
 
     endpoint.__name__ = handler.__name__
@@ -62,7 +61,7 @@ async def _answer(request: Request, handler: Handler) -> Response:
     visit = Visit(web, request, tenant, government, language("en"), utc_now(), request.state.client)
     available = web.languages(government)
     first = request.url.path.split("/")[1]  # also of an address that no page has
-    visit.lang = language(first if first in available else preferred(request, available))
+    visit.lang = language(first if first in (*available, *web.unspoken) else preferred(request, available))
     if request.path_params.get("locale", visit.lang.tag) != visit.lang.tag:
         rest = request.url.path.split("/")[2:]
         return RedirectResponse(visit.path(*rest) + _query(request), 302)

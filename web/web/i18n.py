@@ -17,6 +17,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from web import pseudo
+
 LOCALES = Path(__file__).parent / "locale"
 TERRITORIES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
 LANGUAGES = tuple(TERRITORIES)
@@ -48,11 +50,12 @@ def pick(texts: Mapping[str, str] | None, wanted: str, default: str) -> Text:
 
 
 class Language:
-    """One language of the interface: its words and how it writes numbers."""
+    """One language of the interface: its words and how it writes numbers; `spoken` is one that people speak."""
 
     def __init__(self, tag: str) -> None:
         self.tag = tag
-        self.babel = BabelLocale.parse(TERRITORIES[tag])
+        self.spoken = "en" if tag == pseudo.TAG else tag
+        self.babel = BabelLocale.parse(TERRITORIES[self.spoken])
         self.translations = _translations(tag)
 
     def gettext(self, message: str) -> str:
@@ -65,7 +68,8 @@ class Language:
 
     def name_of(self, tag: str) -> str:
         """Another language's name in this one: "Frans"."""
-        return BabelLocale(tag).get_language_name(self.tag) or tag
+        name = BabelLocale(tag).get_language_name(self.spoken) or tag
+        return pseudo.pseudo(name) if self.tag == pseudo.TAG else name
 
     @property
     def name(self) -> str:
@@ -102,10 +106,18 @@ def read_catalogue(tag: str) -> Catalog:
 def _translations(tag: str) -> gnu_gettext.NullTranslations:
     if tag == "en":
         return gnu_gettext.NullTranslations()
+    if tag == pseudo.TAG:
+        return pseudo.Pseudo(_messages())
     compiled = io.BytesIO()
     write_mo(compiled, read_catalogue(tag))
     compiled.seek(0)
     return gnu_gettext.GNUTranslations(compiled)
+
+
+def _messages() -> Sequence[str]:
+    """Every message that a catalogue knows, one and many apart."""
+    ids = [message.id for message in read_catalogue("nl") if message.id]
+    return [one for found in ids for one in ([found] if isinstance(found, str) else found)]
 
 
 def _quality(parameters: Sequence[str]) -> float:

@@ -1,6 +1,6 @@
 """Templates: one Jinja environment per language, since words and numbers are bound to it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from web import figures, officials, theme
 from web.assets import Assets
-from web.i18n import LANGUAGES, Language, language
+from web.i18n import Language, language
 
 if TYPE_CHECKING:
     from web.visit import Visit
@@ -20,9 +20,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Pages:
     """Renders pages."""
 
-    def __init__(self, assets: Assets, *, development: bool) -> None:
+    def __init__(self, assets: Assets, languages: Sequence[str], *, development: bool) -> None:
         self._assets = assets
-        self._environments = {tag: _environment(language(tag), auto_reload=development) for tag in LANGUAGES}
+        self._environments = {tag: _environment(language(tag), auto_reload=development) for tag in languages}
 
     def render(self, template: str, visit: "Visit", facts: Mapping[str, Any]) -> str:
         """The page `pages/<template>.html` for this visit."""
@@ -39,6 +39,7 @@ class _Site:
         self._visit = visit
         self.stylesheet = assets.url("site.css")
         self.officials_stylesheet = assets.url("officials.css")
+        self.turnout_script = assets.url("turnout.js")
         self.name = visit.text(visit.government.names)
         self.letter = (self.name.text[:1] or "?").upper()
         self.contact = visit.government.contact_email

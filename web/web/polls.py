@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from web import api, forms
+from web import api, figures, forms
 from web.dates import Moment
 from web.grades import LOWEST, Grade, grades_in, scale
 from web.i18n import Text
@@ -103,6 +103,12 @@ class PollView:
 
     def _moment(self, at: datetime | None) -> Moment:
         return self._visit.moment(at) if at else Moment("–", "")
+
+    def turnout(self, ballots: int) -> str:
+        """How many have voted so far, in a sentence."""
+        ngettext = self._visit.lang.ngettext
+        sentence = ngettext("%(n)s ballot so far", "%(n)s ballots so far", ballots)
+        return sentence % {"n": figures.whole(ballots, self._visit.lang)}
 
     @property
     def left(self) -> str:

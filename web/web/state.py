@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chassis.settings import key_bytes
 
-from web import api
+from web import api, pseudo
 from web.assets import Assets
 from web.gateway import Gateway
 from web.governments import Governments
@@ -26,6 +26,7 @@ class Web:
     governments: Governments
     assets: Assets
     pages: Pages
+    unspoken: tuple[str, ...]  # languages that only developers and tests ask for
 
     @classmethod
     def of(cls, settings: Settings) -> "Web":
@@ -37,9 +38,10 @@ class Web:
             connections=settings.gateway_connections,
         )
         sealer = Sealer([key_bytes(settings.session_key), *map(key_bytes, settings.old_session_keys)])
-        assets = Assets({tag: css_texts(tag) for tag in LANGUAGES})
-        pages = Pages(assets, development=settings.environment == "development")
-        return cls(settings, gateway, sealer, Sessions(sealer, gateway), Governments(gateway), assets, pages)
+        unspoken = () if settings.environment == "production" else (pseudo.TAG,)
+        assets = Assets({tag: css_texts(tag) for tag in (*LANGUAGES, *unspoken)})
+        pages = Pages(assets, (*LANGUAGES, *unspoken), development=settings.environment == "development")
+        return cls(settings, gateway, sealer, Sessions(sealer, gateway), Governments(gateway), assets, pages, unspoken)
 
     @staticmethod
     def languages(government: api.Government) -> tuple[str, ...]:

@@ -30,6 +30,11 @@ NOT_SIGNED_IN = 401
 LANGUAGE_COOKIE = "__Host-language"
 SMALLEST_COMPRESSED = 1024
 URI = "%/?#[]@:!$&'()*+,;="  # what may stand in an address besides letters, digits and -._~ (RFC 3986 §2)
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+SCRIPTED_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"  # where a page has a module of its own
 # The gateway keeps a visitor's page for half a minute. A browser asks again each time (mostly to hear 304) and is never
 # allowed a stale copy, since the same address is another page once its owner has signed in.
 PUBLIC_CACHE = "public, max-age=0, s-maxage=30"
@@ -275,22 +280,33 @@ class Visit:
         )
         return html_response(self.request, html, status=status, private=private, headers=headers)
 
+    def sentence(self, text: str) -> Response:
+        """A line of plain text for a page's module, the same for everybody, with an ETag."""
+        return answer(self.request, text.encode(), "text/plain", status=200, private=bool(self.jar), headers=None)
+
 
 def html_response(
     request: Request, html: bytes, *, status: int, private: bool, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """HTML, compressed where the browser takes it; what others may keep has an ETag."""
+    """HTML, as `answer` sends it."""
+    return answer(request, html, "text/html", status=status, private=private, headers=headers)
+
+
+def answer(
+    request: Request, body: bytes, media_type: str, *, status: int, private: bool, headers: Mapping[str, str] | None
+) -> Response:
+    """A text, compressed where the browser takes it; what others may keep has an ETag."""
     all_headers = {"cache-control": PRIVATE_CACHE if private else PUBLIC_CACHE, "vary": "accept-encoding"}
     all_headers |= headers or {}
     if not private:
-        etag = f'W/"{hashlib.sha256(html).hexdigest()[:20]}"'
+        etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
         all_headers["etag"] = etag
         if etag in _tags(request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=all_headers)
-    if len(html) >= SMALLEST_COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
-        html = gzip.compress(html, 5, mtime=0)
+    if len(body) >= SMALLEST_COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
+        body = gzip.compress(body, 5, mtime=0)
         all_headers["content-encoding"] = "gzip"
-    return Response(html, status_code=status, headers=all_headers, media_type="text/html")
+    return Response(body, status_code=status, headers=all_headers, media_type=media_type)
 
 
 def _tags(header: str) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Route
 
-from web import gallery, gallery_officials
+from web import gallery, gallery_officials, pseudo
 from web.dispatch import page
 from web.i18n import LANGUAGES
 from web.routes import account, auth, files, officials, polls, public, votes
@@ -12,9 +12,9 @@ GET, POST = ["GET"], ["POST"]
 
 
 class LanguageConvertor(Convertor[str]):
-    """The first part of every page's address."""
+    """The first part of every page's address; the pseudo-language leads on where it is not spoken."""
 
-    regex = "|".join(LANGUAGES)
+    regex = "|".join((*LANGUAGES, pseudo.TAG))
 
     def convert(self, value: str) -> str:
         return value
@@ -55,6 +55,7 @@ def routes(*, development: bool = False) -> list[Route]:
         (f"{poll}/withdraw", votes.withdraw, POST),
         (f"{poll}/follow", polls.follow, POST),
         (f"{poll}/result", polls.result, GET),
+        (f"{poll}/turnout", polls.turnout, GET),
         ("/{locale:language}/sign-in", auth.ask_address, GET),
         ("/{locale:language}/sign-in", auth.send_code, POST),
         ("/{locale:language}/sign-in/code", auth.ask_code, GET),
@@ -63,6 +64,7 @@ def routes(*, development: bool = False) -> list[Route]:
         ("/{locale:language}/unsubscribe", account.ask_to_stop, GET),
         ("/{locale:language}/unsubscribe", account.stop, POST),
         ("/{locale:language}/account", account.account, GET),
+        ("/{locale:language}/account/votes", account.votes, GET),
         ("/{locale:language}/account/language", account.set_language, POST),
         ("/{locale:language}/account/notifications", account.set_notifications, POST),
     ]

@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from web import api
 from web.gateway import GatewayError, RefusedError
-from web.i18n import LANGUAGES
-from web.polls import PollView
+from web.i18n import LANGUAGES, Text
+from web.polls import PollView, vote_view
 from web.routes.polls import SUBSCRIPTIONS
 from web.visit import Visit
 
@@ -14,6 +14,8 @@ ONE_POLL = "poll-"
 MOST_SHOWN = 10
 NOT_FOUND = 404
 STOP = "/api/v1/unsubscribe"
+MY_VOTES = "/api/v1/my-votes"
+BROKEN_LINK = frozenset({400, 404, 422})
 
 
 async def account(visit: Visit) -> Response:
@@ -24,14 +26,33 @@ async def account(visit: Visit) -> Response:
         raise me
     known = not isinstance(topics, GatewayError)
     followed = [item.topic for item in api.read(api.Subscriptions, topics).items] if known else []
+    single = [topic for topic in followed if topic.startswith(ONE_POLL)]
+    polls = await _polls(visit, single[:MOST_SHOWN])
     return visit.render(
         "account",
         person=api.read(api.Person, me),
         known=known,
         all_polls=ALL_POLLS in followed,
-        polls=await _polls(visit, [topic for topic in followed if topic.startswith(ONE_POLL)]),
+        polls=[(topic, view) for topic, view in polls if view is not None],
+        unshown=len([view for _, view in polls if view is None]) + len(single[MOST_SHOWN:]),
+        words=lambda text: Text(text, visit.lang.tag),
         saved=visit.request.query_params.get("saved", ""),
     )
+
+
+async def votes(visit: Visit) -> Response:
+    """In which polls one has voted, when and what, for as long as that can be told."""
+    visit.signed_in_now()
+    after = visit.request.query_params.get("after", "")
+    page = api.read(api.MyVotes, await visit.get(MY_VOTES, **({"cursor": after} if after else {})))
+    views = [(PollView(item.poll, visit), item) for item in page.items]
+    shown = [(view, vote_view(_vote(item), view, visit)) for view, item in views]
+    following = visit.path("account", "votes", after=page.next) if page.next else None
+    return visit.render("my_votes", votes=shown, following=following, first=not after)
+
+
+def _vote(mine: api.MyVote) -> api.Vote:
+    return api.Vote(voted=True, choices=mine.choices, cast_at=mine.cast_at)
 
 
 async def set_language(visit: Visit) -> Response:
@@ -64,8 +85,7 @@ async def ask_to_stop(visit: Visit) -> Response:
     """The page that a mail's last link opens: it asks, since mail scanners follow links too."""
     visit.personal = True
     token = visit.request.query_params.get("token", "")
-    stopped = await visit.web.gateway.ask("GET", STOP, visit.anonymous, query={"token": token})
-    return visit.render("stop_mails", topic=api.read(api.Stopped, stopped).topic, token=token, done=False)
+    return await _stopping(visit, "GET", token)
 
 
 async def stop(visit: Visit) -> Response:
@@ -73,19 +93,28 @@ async def stop(visit: Visit) -> Response:
     fields = await visit.form(checked=False)
     visit.personal = True
     token = next(iter(fields.get("token", ())), "")
-    stopped = await visit.web.gateway.ask("POST", STOP, visit.anonymous, query={"token": token})
-    return visit.render("stop_mails", topic=api.read(api.Stopped, stopped).topic, token=token, done=True)
+    return await _stopping(visit, "POST", token)
 
 
-async def _polls(visit: Visit, topics: list[str]) -> list[tuple[str, PollView]]:
-    """The single polls that are followed; one that is gone is left out."""
-    paths = [f"/api/v1/polls/{topic.removeprefix(ONE_POLL)}" for topic in topics[:MOST_SHOWN]]
+async def _stopping(visit: Visit, method: str, token: str) -> Response:
+    """What a link stops, or has stopped; a link that is broken says what to do instead."""
+    try:
+        stopped = await visit.web.gateway.ask(method, STOP, visit.anonymous, query={"token": token})
+    except RefusedError as refusal:
+        if refusal.status not in BROKEN_LINK:
+            raise
+        return visit.render("stop_mails", status=404, topic=None, token="", done=False)
+    return visit.render("stop_mails", topic=api.read(api.Stopped, stopped).topic, token=token, done=method == "POST")
+
+
+async def _polls(visit: Visit, topics: list[str]) -> list[tuple[str, PollView | None]]:
+    """The single polls that are followed; one that is gone is left out, one that cannot be read now has no view."""
+    paths = [f"/api/v1/polls/{topic.removeprefix(ONE_POLL)}" for topic in topics]
     found = await visit.together(*(visit.get(path) for path in paths))
-    views = []
+    views: list[tuple[str, PollView | None]] = []
     for topic, answer in zip(topics, found, strict=False):
         if isinstance(answer, RefusedError) and answer.status == NOT_FOUND:
             continue
-        if isinstance(answer, GatewayError):
-            raise answer
-        views.append((topic, PollView(api.read(api.Poll, answer), visit)))
+        shown = None if isinstance(answer, GatewayError) else PollView(api.read(api.Poll, answer), visit)
+        views.append((topic, shown))
     return views

@@ -79,7 +79,7 @@ async def send_code(visit: Visit) -> Response:
         message = visit.lang.gettext("Enter an e-mail address, like name@example.org")
         return _address_page(visit, back, address, Mistake(message, "email"))
     try:
-        body = {"email": address, "language": visit.lang.tag}
+        body = {"email": address, "language": visit.lang.spoken}
         answer = await visit.web.gateway.ask("POST", "/api/v1/sign-in/codes", visit.anonymous, body=body)
     except RefusedError as refusal:
         if refusal.status == TOO_MANY:

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from web import api, forms
+from web import api, failures, forms
 from web.drafts import draft_of
-from web.gateway import GatewayError, RefusedError
+from web.gateway import GatewayError, RefusedError, UnavailableError
 from web.polls import PollView, VoteView, vote_view
 from web.results import ResultView
-from web.visit import Visit
+from web.visit import SCRIPTED_POLICY, Visit
 
 SUBSCRIPTIONS = "/api/v1/subscriptions"
 Reader = Callable[[api.Poll], forms.Outcome]
@@ -39,8 +39,9 @@ async def poll(visit: Visit) -> Response:
 async def show_poll(visit: Visit, read: Reader | None = None) -> Response:
     """The poll's page; `read` reads a form that was sent, and the page says what is mistaken in it."""
     poll_id: UUID = visit.request.path_params["poll_id"]
-    found, vote, topics = await visit.together(
-        visit.get(f"/api/v1/polls/{poll_id}"), _own(visit, f"/api/v1/polls/{poll_id}/vote"), _own(visit, SUBSCRIPTIONS)
+    path = f"/api/v1/polls/{poll_id}"
+    found, vote, topics, counted = await visit.together(
+        visit.get(path), _own(visit, f"{path}/vote"), _own(visit, SUBSCRIPTIONS), _turnout(visit, path)
     )
     if isinstance(found, GatewayError):
         raise found
@@ -48,9 +49,12 @@ async def show_poll(visit: Visit, read: Reader | None = None) -> Response:
     answer = _vote_view(vote, view, visit)
     outcome = read(view.poll) if read else None
     changing = "change" in visit.request.query_params
+    turnout = None if isinstance(counted, GatewayError) or not view.open else view.turnout(counted.ballots)
     return visit.render(
         "poll",
         status=422 if outcome else 200,
+        headers={"content-security-policy": SCRIPTED_POLICY} if turnout else None,
+        turnout=turnout,
         poll=view,
         vote=answer,
         ballot=view.open and (answer is None or not answer.voted or changing or outcome is not None),
@@ -58,6 +62,20 @@ async def show_poll(visit: Visit, read: Reader | None = None) -> Response:
         mistake=outcome.mistake if outcome else None,
         follows=_follows(topics, view),
     )
+
+
+async def _turnout(visit: Visit, path: str) -> api.Turnout:
+    """How many have voted: asked in nobody's name, since it is the same for everybody."""
+    return api.read(api.Turnout, await visit.web.gateway.get(f"{path}/turnout", visit.anonymous))
+
+
+async def turnout(visit: Visit) -> Response:
+    """How many have voted so far, in a sentence, for the module of an open poll's page."""
+    view = await poll_view(visit)
+    if not view.open:
+        return failures.not_found(visit)
+    counted = await _turnout(visit, f"/api/v1/polls/{view.id}")
+    return visit.sentence(view.turnout(counted.ballots))
 
 
 def _filled(visit: Visit, view: PollView, vote: VoteView | None) -> forms.Filled:
@@ -75,8 +93,12 @@ async def result(visit: Visit) -> Response:
     view = await poll_view(visit)
     if view.status != "published":
         return visit.redirect_to(view.path)
-    answer = await visit.get(f"/api/v1/polls/{view.id}/result")
-    return visit.render("result", poll=view, result=ResultView(api.read(api.Result, answer), view, visit.lang))
+    try:
+        found = api.read(api.Result, await visit.get(f"/api/v1/polls/{view.id}/result"))
+    except UnavailableError as error:
+        headers = {"retry-after": str(error.retry_after)}
+        return visit.render("result", status=503, headers=headers, poll=view, result=None)
+    return visit.render("result", poll=view, result=ResultView(found, view, visit.lang))
 
 
 async def follow(visit: Visit) -> Response:
@@ -131,9 +153,11 @@ def _vote_view(answer: Any, view: PollView, visit: Visit) -> VoteView | None:
 
 
 def _follows(answer: Any, view: PollView) -> str | None:
-    """`all`, `this` or `none`: about which polls this visitor gets mails; nothing when it cannot be said or changed."""
-    if answer is None or isinstance(answer, GatewayError) or view.status in {"published", "cancelled"}:
+    """`all`, `this`, `none` or `unknown`: about which polls this visitor gets mails; nothing when none will come."""
+    if answer is None or view.status in {"published", "cancelled"}:
         return None
+    if isinstance(answer, GatewayError):
+        return "unknown"
     topics = {item.topic for item in api.read(api.Subscriptions, answer).items}
     if "polls" in topics:
         return "all"

@@ -127,7 +127,7 @@ async def take(visit: Visit) -> Response:
 @officials_only(ADMINISTRATORS)
 async def ask_whom(visit: Visit) -> Response:
     """The form of an invitation."""
-    return _invitation(visit, Form(visit.lang, {"language": [visit.lang.tag]}))
+    return _invitation(visit, Form(visit.lang, {"language": [visit.lang.spoken]}))
 
 
 @officials_only(ADMINISTRATORS)
