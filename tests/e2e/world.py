@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 from tests.e2e.table import Line
 
 STOP = re.compile(r"/unsubscribe\?token=([\w.~%-]+)")
+OFFICIAL = "official@leuven.localhost"
 CODE = re.compile(r"\b\d{6}\b")
 REASON = {"reason": {"nl": "Het plein wordt later heraangelegd.", "fr": "La place sera refaite plus tard."}}
 TREES = ("Linden langs de hele Bondgenotenlaan", "Eiken", "Berken")
@@ -32,6 +33,7 @@ class World:
 async def make(platform: Any, browser: Browser, email: str) -> World:
     """The world, as people and officials make it."""
     world = World(platform.site)
+    platform.official = await platform.client.sign_in(OFFICIAL)  # a token of its own: they end after 15 minutes
     later = datetime.now(UTC) + timedelta(days=3)
     times = {"opens_at": later.isoformat(), "closes_at": (later + timedelta(days=9)).isoformat()}
     compared = ["schulze", "single"]
@@ -39,11 +41,17 @@ async def make(platform: Any, browser: Browser, email: str) -> World:
         "open": await platform.poll(descriptions={"nl": "Het plein wordt heraangelegd.\n\nLees eerst het plan."}),
         "ranked": await platform.poll("irv", options=TREES, compared_with=compared),
         "several": await platform.poll("approval", options=TREES, max_choices=2),
+        "graded": await platform.poll("majority_judgment", options=TREES),
+        "draft": await platform.poll("single", options=TREES, announced=False),
         "scheduled": await platform.poll("single", options=TREES, **times),
         "closed": await platform.poll("single", options=TREES),
         "cancelled": await platform.poll("single", options=TREES),
         "published": await platform.poll("irv", options=TREES, compared_with=compared),
     }
+    world.people["official"] = await _official(world, platform, browser)
+    person = {"email": f"moderator-{email}", "roles": ["moderator"], "language": "nl"}
+    made = await platform.client.ask("POST", "/api/v1/people", person, token=platform.official)
+    world.names["person"] = made["person_id"]
     code = await _people(world, platform, browser, email)
     for name, act in (("closed", "close"), ("cancelled", "cancel")):
         path = f"/api/v1/polls/{world.names[name]}/{act}"
@@ -85,6 +93,24 @@ async def _people(world: World, platform: Any, browser: Browser, email: str) -> 
     world.people["voter"] = await context.storage_state()
     await context.close()
     return int(mail["id"])
+
+
+async def _official(world: World, platform: Any, browser: Browser) -> Any:
+    """Somebody of the government who has signed in."""
+    newest = (await _mails(platform, OFFICIAL))[0]["id"]
+    context = await browser.new_context(locale="nl-BE")
+    page = await context.new_page()
+    await page.goto(f"{world.site}/nl/sign-in")
+    await page.get_by_label("E-mailadres").fill(OFFICIAL)
+    await page.locator("main form button").click()
+    await page.wait_for_url("**/sign-in/code")
+    mail = (await _mails(platform, OFFICIAL, after=newest))[0]
+    await page.locator("#code").fill(CODE.findall(mail["subject"])[0])
+    await page.locator("main form button").first.click()
+    await page.wait_for_url(lambda url: "sign-in" not in url)
+    state = await context.storage_state()
+    await context.close()
+    return state
 
 
 async def _stop_link(platform: Any, email: str, after: int) -> str:
