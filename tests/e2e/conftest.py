@@ -37,8 +37,10 @@ class Platform:
     client: Client
     official: str
 
-    async def poll(self, rule: str = "yes_no", *, options: tuple[str, ...] = (), **facts: Any) -> str:
-        """An open poll's id."""
+    async def poll(
+        self, rule: str = "yes_no", *, options: tuple[str, ...] = (), announced: bool = True, **facts: Any
+    ) -> str:
+        """An open poll's id, or a draft's."""
         now = datetime.now(UTC)
         body = {
             "titles": {"nl": "Een autovrij dorpsplein?", "fr": "Une place sans voitures ?"},
@@ -49,7 +51,8 @@ class Platform:
             "closes_at": (now + timedelta(days=3)).isoformat(),
         }
         made = await self.client.ask("POST", "/api/v1/polls", body | facts, token=self.official)
-        await self.client.ask("POST", f"/api/v1/polls/{made['poll_id']}/schedule", token=self.official)
+        if announced:
+            await self.client.ask("POST", f"/api/v1/polls/{made['poll_id']}/schedule", token=self.official)
         return str(made["poll_id"])
 
     async def publish(self, poll_id: str) -> None:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 POLL = "/{locale:language}/polls/{poll_id:uuid}"
+MANAGE = "/{locale:language}/manage"
+MANAGED = f"{MANAGE}/polls/{{poll_id:uuid}}"
+PERSON = f"{MANAGE}/people/{{person_id:uuid}}"
 CITIZEN = {"html": 14, "css": 18, "js": 20, "requests": 10, "all": 60}  # KB as sent; design of the pages, §5.1
 OFFICIAL = {"html": 30, "css": 24, "js": 90, "requests": 15, "all": 150}
 
@@ -23,37 +26,9 @@ class Line:
         return OFFICIAL if "/manage" in self.route else CITIZEN
 
 
-MANAGE = "/{locale:language}/manage"
-A_POLL = f"{MANAGE}/polls/{{poll_id:uuid}}"
-SOMEBODY = f"{MANAGE}/people/{{person_id:uuid}}"
-OFFICIALS = (
-    Line("overview", MANAGE, "/manage", "official"),
-    Line("no official", MANAGE, "/manage", "voter", status=403),
-    Line("officials' polls", f"{MANAGE}/polls", "/manage/polls", "official"),
-    Line("new poll", f"{MANAGE}/polls/new", "/manage/polls/new", "official"),
-    Line("draft", A_POLL, "/manage/polls/{draft}", "official"),
-    Line("question", f"{A_POLL}/question", "/manage/polls/{draft}/question", "official"),
-    Line("answers", f"{A_POLL}/answers", "/manage/polls/{draft}/answers", "official"),
-    Line("when", f"{A_POLL}/when", "/manage/polls/{draft}/when", "official"),
-    Line("check", f"{A_POLL}/check", "/manage/polls/{draft}/check", "official"),
-    Line("preview", f"{A_POLL}/preview", "/manage/polls/{draft}/preview", "official"),
-    Line("delete", f"{A_POLL}/delete", "/manage/polls/{draft}/delete", "official"),
-    Line("managed open poll", A_POLL, "/manage/polls/{open}?done=announced", "official"),
-    Line("managed cancelled poll", A_POLL, "/manage/polls/{cancelled}?too_late=extend", "official"),
-    Line("extend", f"{A_POLL}/extend", "/manage/polls/{open}/extend", "official"),
-    Line("close", f"{A_POLL}/close", "/manage/polls/{open}/close", "official"),
-    Line("cancel", f"{A_POLL}/cancel", "/manage/polls/{open}/cancel", "official"),
-    Line("publish", f"{A_POLL}/publish", "/manage/polls/{closed}/publish", "official"),
-    Line("people", f"{MANAGE}/people", "/manage/people", "official"),
-    Line("invite", f"{MANAGE}/people/invite", "/manage/people/invite", "official"),
-    Line("person", SOMEBODY, "/manage/people/{person}", "official"),
-    Line("take a role", f"{SOMEBODY}/take/{{role}}", "/manage/people/{person}/take/moderator", "official"),
-    Line("look", f"{MANAGE}/branding", "/manage/branding", "official"),
-    Line("settings", f"{MANAGE}/settings", "/manage/settings", "official"),
-    Line("audit log", f"{MANAGE}/audit", "/manage/audit", "official"),
-)
+STEPS = ("question", "answers", "when", "check", "preview", "delete")  # of a draft
+ACTS = ("extend", "close", "cancel")  # on an open poll
 PAGES = (
-    *OFFICIALS,
     Line("home", "/{locale:language}/", "/"),
     Line("home of a voter", "/{locale:language}/", "/", "voter"),
     Line("polls", "/{locale:language}/polls", "/polls"),
@@ -63,6 +38,7 @@ PAGES = (
     Line("open poll, voted", POLL, "/polls/{open}", "voter"),
     Line("open poll, ranking", POLL, "/polls/{ranked}"),
     Line("open poll, several", POLL, "/polls/{several}"),
+    Line("open poll, grades", POLL, "/polls/{graded}"),
     Line("scheduled poll", POLL, "/polls/{scheduled}", "voter"),
     Line("closed poll", POLL, "/polls/{closed}"),
     Line("cancelled poll", POLL, "/polls/{cancelled}"),
@@ -74,10 +50,26 @@ PAGES = (
     Line("sign in", "/{locale:language}/sign-in", "/sign-in"),
     Line("code", "/{locale:language}/sign-in/code", "/sign-in/code", "waiting"),
     Line("account", "/{locale:language}/account", "/account", "voter"),
+    Line("own votes", "/{locale:language}/account/votes", "/account/votes", "voter"),
     Line("stop mails", "/{locale:language}/unsubscribe", "/unsubscribe?token={stop}"),
     Line("accessibility", "/{locale:language}/accessibility", "/accessibility"),
     Line("privacy", "/{locale:language}/privacy", "/privacy"),
     Line("contact", "/{locale:language}/contact", "/contact"),
+    Line("work", MANAGE, "/manage", "official"),
+    Line("work: polls", f"{MANAGE}/polls", "/manage/polls", "official"),
+    Line("work: new poll", f"{MANAGE}/polls/new", "/manage/polls/new", "official"),
+    Line("work: open poll", MANAGED, "/manage/polls/{open}", "official"),
+    Line("work: draft", MANAGED, "/manage/polls/{draft}", "official"),
+    *(Line(f"work: {step}", f"{MANAGED}/{step}", f"/manage/polls/{{draft}}/{step}", "official") for step in STEPS),
+    *(Line(f"work: {act}", f"{MANAGED}/{act}", f"/manage/polls/{{open}}/{act}", "official") for act in ACTS),
+    Line("work: publish", f"{MANAGED}/publish", "/manage/polls/{closed}/publish", "official"),
+    Line("work: people", f"{MANAGE}/people", "/manage/people", "official"),
+    Line("work: invite", f"{MANAGE}/people/invite", "/manage/people/invite", "official"),
+    Line("work: person", PERSON, "/manage/people/{person}", "official"),
+    Line("work: take role", f"{PERSON}/take/{{role}}", "/manage/people/{person}/take/moderator", "official"),
+    Line("work: look", f"{MANAGE}/branding", "/manage/branding", "official"),
+    Line("work: settings", f"{MANAGE}/settings", "/manage/settings", "official"),
+    Line("work: audit", f"{MANAGE}/audit", "/manage/audit", "official"),
     Line("no such page", "/{path:path}", "/no-such-page", status=404),
 )
 NO_PAGES = {  # addresses that only lead on, or hold no page
@@ -85,9 +77,10 @@ NO_PAGES = {  # addresses that only lead on, or hold no page
     "/language/{chosen:language}",
     "/{locale:language}",
     f"{POLL}/choice",
+    f"{POLL}/turnout",
     f"{MANAGE}/audit.csv",
-    "/static/{name}",
     "/t/{slug}/preview/{colour:colour}.css",
+    "/static/{name}",
     "/t/{slug}/{name}",
     "/robots.txt",
 }

@@ -11,7 +11,7 @@ from web.routes import routes
 from yarl import URL
 
 from tests.e2e import table, world
-from tests.e2e.gates import GATES, Traffic
+from tests.e2e.gates import GATES, Traffic, fits
 
 pytestmark = pytest.mark.e2e
 
@@ -99,6 +99,32 @@ async def test_every_page_keeps_its_budget(line, windows):
     _, traffic = await windows.open_anew(line, "phone", weigh=True)
     assert traffic.over(line.budget) == []
     assert traffic.trouble == []
+
+
+HARD_CODED = """() => {
+  const found = [], own = (node) => node.closest('[lang]').lang === 'qps' &&
+    !node.closest('time, code, .ds-sr-only[lang], textarea, dd, [aria-hidden] .name');
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node; (node = walker.nextNode());)
+    if (own(node.parentElement) && !/@|^\\S+\\.[a-z]+$/.test(node.data.trim())) found.push(node.data);
+  for (const name of ['aria-label', 'title', 'alt', 'placeholder'])
+    for (const one of document.querySelectorAll(`[${name}]`)) if (own(one)) found.push(one.getAttribute(name));
+  return found.map((text) => text.trim()).filter((text) =>
+    (text.match(/[\\p{L}\\p{M}]+/gu) || []).some((word) => word.length > 2 && /^[a-z]*[aeiou][a-z]*$/i.test(word)));
+}"""
+
+
+@pytest.mark.parametrize("line", table.PAGES, ids=lambda line: line.name)
+async def test_every_word_of_a_page_comes_from_the_catalogue_and_longer_words_fit(line, windows):
+    page, _ = await windows.open(line, "phone", language="qps")
+    assert await page.evaluate(HARD_CODED) == [], page.url
+    assert await fits(page, line) == []
+
+
+async def test_a_word_that_no_catalogue_has_is_found(windows):
+    page, _ = await windows.open(CONTACT, "phone", language="qps")
+    await page.evaluate("document.querySelector('main h1').insertAdjacentText('beforeend', ' Forgotten')")
+    assert any("Forgotten" in text for text in await page.evaluate(HARD_CODED))
 
 
 def test_every_page_of_the_route_table_is_in_the_table_of_pages():

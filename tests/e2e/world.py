@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 from tests.e2e.table import Line
 
 STOP = re.compile(r"/unsubscribe\?token=([\w.~%-]+)")
+OFFICIAL = "official@leuven.localhost"
 CODE = re.compile(r"\b\d{6}\b")
 REASON = {"reason": {"nl": "Het plein wordt later heraangelegd.", "fr": "La place sera refaite plus tard."}}
 TREES = ("Linden langs de hele Bondgenotenlaan", "Eiken", "Berken")
@@ -32,6 +33,7 @@ class World:
 async def make(platform: Any, browser: Browser, email: str) -> World:
     """The world, as people and officials make it."""
     world = World(platform.site)
+    platform.official = await platform.client.sign_in(OFFICIAL)  # a token of its own: they end after 15 minutes
     later = datetime.now(UTC) + timedelta(days=3)
     times = {"opens_at": later.isoformat(), "closes_at": (later + timedelta(days=9)).isoformat()}
     compared = ["schulze", "single"]
@@ -39,13 +41,18 @@ async def make(platform: Any, browser: Browser, email: str) -> World:
         "open": await platform.poll(descriptions={"nl": "Het plein wordt heraangelegd.\n\nLees eerst het plan."}),
         "ranked": await platform.poll("irv", options=TREES, compared_with=compared),
         "several": await platform.poll("approval", options=TREES, max_choices=2),
+        "graded": await platform.poll("majority_judgment", options=TREES),
+        "draft": await platform.poll("single", options=TREES, announced=False),
         "scheduled": await platform.poll("single", options=TREES, **times),
         "closed": await platform.poll("single", options=TREES),
         "cancelled": await platform.poll("single", options=TREES),
         "published": await platform.poll("irv", options=TREES, compared_with=compared),
     }
+    world.people["official"] = await _official(world, platform, browser)
+    person = {"email": f"moderator-{email}", "roles": ["moderator"], "language": "nl"}
+    made = await platform.client.ask("POST", "/api/v1/people", person, token=platform.official)
+    world.names["person"] = made["person_id"]
     code = await _people(world, platform, browser, email)
-    await _official(world, platform, browser)
     for name, act in (("closed", "close"), ("cancelled", "cancel")):
         path = f"/api/v1/polls/{world.names[name]}/{act}"
         await platform.client.ask("POST", path, REASON, token=platform.official)
@@ -88,27 +95,22 @@ async def _people(world: World, platform: Any, browser: Browser, email: str) -> 
     return int(mail["id"])
 
 
-async def _official(world: World, platform: Any, browser: Browser) -> None:
-    """An administrator at work, a draft of theirs that lacks a translation, and somebody with a role to take."""
-    ask, token = platform.client.ask, platform.official
-    draft = {"titles": {"nl": "Welke bomen?"}, "rule": "approval"}
-    draft |= {"options": [{"labels": {"nl": tree}} for tree in TREES]}
-    world.names["draft"] = (await ask("POST", "/api/v1/polls", draft, token=token))["poll_id"]
-    helper = {"email": f"helper-{world.names['draft']}@example.org", "roles": ["moderator"]}
-    world.names["person"] = (await ask("POST", "/api/v1/people", helper, token=token))["person_id"]
-    email = f"official-{world.names['draft']}@example.org"
-    await ask("POST", "/api/v1/people", {"email": email, "roles": ["administrator"]}, token=token)
+async def _official(world: World, platform: Any, browser: Browser) -> Any:
+    """Somebody of the government who has signed in."""
+    newest = (await _mails(platform, OFFICIAL))[0]["id"]
     context = await browser.new_context(locale="nl-BE")
     page = await context.new_page()
-    await page.goto(f"{world.site}/nl/manage")
-    await page.get_by_label("E-mailadres").fill(email)
+    await page.goto(f"{world.site}/nl/sign-in")
+    await page.get_by_label("E-mailadres").fill(OFFICIAL)
     await page.locator("main form button").click()
     await page.wait_for_url("**/sign-in/code")
-    await page.locator("#code").fill(await _code(platform, email))
+    mail = (await _mails(platform, OFFICIAL, after=newest))[0]
+    await page.locator("#code").fill(CODE.findall(mail["subject"])[0])
     await page.locator("main form button").first.click()
-    await page.wait_for_url("**/manage")
-    world.people["official"] = await context.storage_state()
+    await page.wait_for_url(lambda url: "sign-in" not in url)
+    state = await context.storage_state()
     await context.close()
+    return state
 
 
 async def _stop_link(platform: Any, email: str, after: int) -> str:
@@ -117,16 +119,6 @@ async def _stop_link(platform: Any, email: str, after: int) -> str:
     found = STOP.search(mail["text"])
     assert found, "a mail without a link to stop came"
     return found[1]
-
-
-async def _code(platform: Any, email: str) -> str:
-    """The first code that an address is mailed, perhaps after an invitation."""
-    after = 0
-    while True:
-        mail = (await _mails(platform, email, after=after))[0]
-        if found := CODE.findall(mail["subject"]):
-            return str(found[0])
-        after = int(mail["id"])
 
 
 async def _mails(platform: Any, email: str, after: int = 0) -> list[dict[str, Any]]:
