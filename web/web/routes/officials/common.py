@@ -9,7 +9,7 @@ from starlette.responses import Response
 from web import api, refusals
 from web.fields import Form
 from web.gateway import RefusedError
-from web.i18n import Language, language
+from web.i18n import LANGUAGES, Language, language
 from web.officials import MANAGE
 from web.polls import PollView
 from web.visit import Visit
@@ -19,13 +19,27 @@ CONFLICT, MISTAKEN = 409, 422
 LONGEST_VERSION = 10  # digits
 
 
-def languages_of(visit: Visit) -> list[Language]:
-    """The government's languages, its first one first."""
-    return [language(tag) for tag in visit.web.languages(visit.government)]
+def languages_of(visit: Visit, poll: PollView | None = None) -> list[Language]:
+    """The languages in which a poll's texts are written: `tags_of`."""
+    return [language(tag) for tag in tags_of(visit, poll)]
 
 
-def tags_of(visit: Visit) -> Sequence[str]:
-    return visit.web.languages(visit.government)
+def tags_of(visit: Visit, poll: PollView | None = None) -> Sequence[str]:
+    """The government's languages, its first one first; then others that the poll has texts in.
+
+    A language that was switched off meanwhile must not take its texts along when a draft is saved, and voting asks for
+    the reason of an act in every language that a poll was announced in.
+    """
+    own = visit.web.languages(visit.government)
+    return [*own, *(tag for tag in LANGUAGES if poll and tag in _written(poll.poll) and tag not in own)]
+
+
+def _written(poll: api.Poll) -> set[str]:
+    """The languages of all texts of a poll."""
+    texts = [poll.titles, poll.questions or {}, poll.descriptions]
+    for option in poll.options if poll.rule != "yes_no" else ():  # whose answers are the platform's own
+        texts += [option.labels, option.descriptions]
+    return {tag for each in texts for tag in each}
 
 
 async def poll_of(visit: Visit) -> PollView:

@@ -55,7 +55,7 @@ async def new(visit: Visit) -> Response:
 async def create(visit: Visit) -> Response:
     """Make a draft, once however often the form is sent."""
     form = Form(visit.lang, visit.sent)
-    body = _read_question(visit, form)
+    body = _read_question(visit, form, None)
     if not form.ok:
         return _question_page(visit, form, None)
     try:
@@ -91,7 +91,7 @@ async def question(visit: Visit) -> Response:
 async def save_question(visit: Visit) -> Response:
     """Save it and go on."""
     view, form = await poll_of(visit), Form(visit.lang, visit.sent)
-    body = _read_question(visit, form)
+    body = _read_question(visit, form, view)
     if view.poll.rule != body["rule"]:
         body |= _other_rule(visit, form, view, body["rule"])
     try:
@@ -102,8 +102,8 @@ async def save_question(visit: Visit) -> Response:
     return _question_page(visit, form, view)
 
 
-def _read_question(visit: Visit, form: Form) -> dict[str, Any]:
-    gettext, tags = visit.lang.gettext, tags_of(visit)
+def _read_question(visit: Visit, form: Form, view: PollView | None) -> dict[str, Any]:
+    gettext, tags = visit.lang.gettext, tags_of(visit, view)
     return {
         "titles": form.texts("titles", gettext("Title"), tags, required=True),
         "questions": form.texts("questions", gettext("Question"), tags) or None,
@@ -154,7 +154,7 @@ def _question_page(visit: Visit, form: Form, view: PollView | None, *, overtaken
         status=status_of(form, overtaken),
         form=form,
         poll=view,
-        languages=languages_of(visit),
+        languages=languages_of(visit, view),
         rules=explained,
         comparable=[(rule, explained[rule].name, "") for rule in _all_comparable()],
         overtaken=overtaken,
@@ -288,7 +288,7 @@ def _check_page(visit: Visit, view: PollView, *, form: Form | None = None, overt
         status=status_of(form, overtaken),
         form=form,
         poll=view,
-        languages=languages_of(visit),
+        languages=languages_of(visit, view),
         errors=readiness.errors_in(view.poll, visit.lang, visit.now),
         warnings=readiness.warnings_in(view.poll, tags, visit.lang, visit.now),
         rule=explain_all(visit.lang).get(view.poll.rule),
