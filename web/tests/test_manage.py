@@ -593,6 +593,16 @@ async def test_whatever_comes_in_between_a_form_is_kept_whole_and_sent_again(des
         assert page.location == f"{MINE}?done=closed"
 
 
+@pytest.mark.parametrize("code", ["not_found", "something_new"])
+async def test_a_form_that_is_refused_for_another_reason_is_kept_too(desk, gateway, code):
+    show(gateway)
+    gateway.refuse("PATCH", API, 404 if code == "not_found" else 409, code)
+    page = await send(desk, f"{MINE}/question", titles__nl="Welk plein dan?", rule="single")
+    assert page.status == (404 if code == "not_found" else 409)
+    assert "Het werd niet aanvaard, maar wat u typte is bewaard" in page.text
+    assert '<input type="hidden" name="titles-nl" value="Welk plein dan?">' in page.text
+
+
 async def test_a_role_that_was_taken_away_is_said_as_such(desk, gateway):
     show(gateway)
     gateway.refuse("PATCH", API, 403, "forbidden")

@@ -1,9 +1,11 @@
 """What the pages of polls share: reading one, saving to it, the message after an act."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from starlette.responses import Response
 
 from web import api, refusals
@@ -16,6 +18,7 @@ from web.visit import Visit
 
 POLLS = "/api/v1/polls"
 CONFLICT, MISTAKEN = 409, 422
+KEY_USED = "idempotency_key_reused"
 LONGEST_VERSION = 10  # digits
 
 
@@ -73,6 +76,21 @@ async def saved(
         form.refused(refusal, controls)
         return False
     return True
+
+
+async def created(visit: Visit, path: str, body: Mapping[str, Any], form: Form) -> Any:
+    """Create what a form asks for, once for each thing that it was sent with.
+
+    Somebody who goes back, writes something else and sends the form again means something else. Its key follows from
+    what was written, so that pressing the button twice still makes it once.
+    """
+    try:
+        return await visit.create(path, body, form.key)
+    except RefusedError as refusal:
+        if refusal.code != KEY_USED:
+            raise
+    other = hashlib.sha256(form.key.encode() + orjson.dumps(body)).hexdigest()
+    return await visit.create(path, body, other[: len(form.key)])
 
 
 def seen(form: Form) -> int | None:

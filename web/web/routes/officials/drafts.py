@@ -15,10 +15,12 @@ from web.officials import POLLS as POLL_ROLES
 from web.polls import PollView
 from web.routes.officials.common import (
     CONFLICT,
+    KEY_USED,
     MISTAKEN,
     POLLS,
     OvertakenError,
     check_not_overtaken,
+    created,
     languages_of,
     poll_of,
     saved,
@@ -33,7 +35,6 @@ from web.wall_clock import instant, on_the_wall
 
 COMPARABLE: tuple[frozenset[str], ...] = (frozenset({"single", "irv", "schulze"}),)  # count the same ballots
 COPIED = {"titles", "questions", "descriptions", "rule", "compared_with", "max_choices", "level"}
-KEY_USED = "idempotency_key_reused"
 SUGGESTED_WEEKS, OPENS_AT, CLOSES_AT, FRIDAY = 3, 9, 20, 4
 
 
@@ -318,7 +319,8 @@ async def copy(visit: Visit) -> Response:
     poll = view.poll
     options = [option.model_dump(include={"labels", "descriptions"}) for option in sorted(poll.options, key=_number)]
     body = poll.model_dump(include=COPIED)
-    made = await visit.create(POLLS, body | {"options": [] if poll.rule == "yes_no" else options}, form.key)
+    body |= {"options": [] if poll.rule == "yes_no" else options}
+    made = await created(visit, POLLS, body, form)
     return to_poll(visit, api.read(api.Poll, made).poll_id, done="copied")
 
 
