@@ -1,5 +1,6 @@
 """The administrators' pages: people and roles, look, settings, audit log."""
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -128,6 +129,19 @@ async def test_an_official_is_invited_once_however_often_the_form_is_sent(boss, 
     assert keys == [key, key]
 
 
+async def test_an_invitation_sent_again_for_somebody_else_is_another_invitation(boss, gateway):
+    token = await token_of(boss, "/nl/manage/people/invite")
+    answer = type(gateway.answers["GET", PEOPLE])
+    answers = iter([answer(422, {"status": 422, "code": "idempotency_key_reused"}), answer(201, official())] * 2)
+    gateway.answers["POST", PEOPLE] = lambda _: next(answers)
+    sent = {"token": token, "key": "a" * 32, "email": "an@example.org", "roles": ["moderator"], "language": "fr"}
+    for _ in range(2):
+        assert (await boss.post("/nl/manage/people/invite", **sent)).location.endswith("?saved=invited")
+    keys = [heads["idempotency-key"] for method, path, _, heads in gateway.asked if (method, path) == ("POST", PEOPLE)]
+    assert keys[0] == keys[2] == "a" * 32
+    assert keys[1] == keys[3] != keys[0]
+
+
 async def test_an_invitation_with_mistakes_keeps_what_was_typed(boss, gateway):
     token = await token_of(boss, "/nl/manage/people/invite")
     page = await boss.post("/nl/manage/people/invite", token=token, email="bert", language="fr")
@@ -187,6 +201,29 @@ async def test_settings_are_kept(boss, gateway):
         {"languages": ["nl", "fr"], "names": {"nl": "Stad Leuven"}, "contact_email": None}
     ]
     assert "Stad Leuven</span>" in (await boss.follow(answer)).text
+
+
+async def test_saving_settings_leaves_alone_what_another_administrator_changed_meanwhile(boss, gateway):
+    shown = (await boss.get("/nl/manage/settings")).text
+    sent = dict(re.findall(r'name="(token|was-[^"]+)" value="([^"]*)"', shown))
+    sent |= {"names-nl": "Leuven", "names-fr": "Louvain", "languages": ["nl", "fr", "de", "en"], "first": "nl"}
+    gateway.on("PATCH", GOVERNMENT, 200, government_of(gateway))
+    page = await boss.post("/nl/manage/settings", **sent, contact_email="nieuw@leuven.example")
+    assert page.status == 303
+    assert gateway.calls("PATCH", GOVERNMENT) == [{"contact_email": "nieuw@leuven.example"}]
+    await boss.post("/nl/manage/settings", **sent, contact_email="inspraak@leuven.example")
+    assert len(gateway.calls("PATCH", GOVERNMENT)) == 1, "nothing was changed, so nothing is asked"
+
+
+async def test_a_name_that_cannot_be_stored_is_said_at_its_field_and_nothing_typed_is_lost(boss, gateway):
+    token = await token_of(boss, "/nl/manage/settings")
+    error = {"pointer": "/names/nl", "message": "", "kind": "string_pattern_mismatch"}
+    gateway.on("PATCH", GOVERNMENT, 422, {"status": 422, "code": "invalid", "errors": [error]})
+    sent = {"names-nl": "Leu\x0bven", "names-fr": "Louvain!", "languages": ["nl"], "first": "nl"}
+    page = await boss.post("/nl/manage/settings", token=token, **sent)
+    assert page.status == 422
+    assert 'href="#names-nl"' in page.text
+    assert 'value="Louvain!"' in page.text
 
 
 @pytest.mark.parametrize(

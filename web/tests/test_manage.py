@@ -53,6 +53,13 @@ def mistakes(page):
     return re.findall(r'<a class="ds-link" href="#([^"]+)">', page.text.split("<main")[1].split("<form")[0])
 
 
+def _typed(text):
+    """What stands in the controls of a form, without what its buttons and the token add."""
+    held = dict(re.findall(r'<input[^>]* name="([^"]+)"[^>]* value="([^"]*)"', text.split("<main")[1]))
+    held |= dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>([^<]*)', text))
+    return {name: value for name, value in held.items() if name != "token"} | {"rule": "single"}
+
+
 def wall(at):
     local = at.astimezone(BRUSSELS)
     return f"{local:%Y-%m-%d}", f"{local:%H:%M}"
@@ -471,6 +478,29 @@ async def test_acts_need_a_reason_in_each_language_of_the_poll_and_then_say_what
     assert 'role="status"' in (await desk.follow(page)).text
 
 
+async def test_an_act_asks_for_its_reason_also_in_a_language_that_was_switched_off_meanwhile(desk, gateway):
+    show(gateway, status="open", titles={"nl": "Plein?", "fr": "Place ?", "de": "Platz?"})
+    assert 'id="reason-de"' in (await desk.get(f"{MINE}/cancel")).text
+    page = await send(desk, f"{MINE}/cancel", **{"reason-nl": "Storm.", "reason-fr": "Tempête."})
+    assert (page.status, mistakes(page)) == (422, ["reason-de"])
+    gateway.on("POST", f"{API}/cancel", 200, {})
+    page = await send(desk, f"{MINE}/cancel", **{"reason-nl": "Storm.", "reason-fr": "Tempête.", "reason-de": "Sturm."})
+    assert gateway.calls("POST", f"{API}/cancel")[-1]["reason"] == BOTH | {"de": "Sturm."}
+
+
+async def test_saving_a_draft_keeps_its_texts_in_a_language_that_was_switched_off_meanwhile(desk, gateway):
+    three = {"nl": "Plein", "fr": "Place", "de": "Platz"}
+    options = [{"number": n, "labels": three, "descriptions": {"de": "Mehr."}} for n in (1, 2)]
+    show(gateway, titles=three, options=options)
+    gateway.on("PATCH", API, 200, {})
+    for step in ("question", "answers"):
+        controls = _typed((await desk.get(f"{MINE}/{step}")).text)
+        await send(desk, f"{MINE}/{step}", **controls, do="next")
+    question, answers = gateway.calls("PATCH", API)
+    assert question["titles"] == three
+    assert answers["options"] == [{"labels": three, "descriptions": {"de": "Mehr."}}] * 2
+
+
 async def test_an_earlier_closing_time_is_no_extension(desk, gateway):
     show(gateway, status="open")
     fields = {"closes_at__date": "2001-06-16", "closes_at__time": "20:00", "reason__nl": "x", "reason__fr": "y"}
@@ -561,6 +591,16 @@ async def test_whatever_comes_in_between_a_form_is_kept_whole_and_sent_again(des
         gateway.on("POST", f"{API}/close", 200, {})
         page = await send(desk, f"{MINE}/close", reason__nl="Storm", reason__fr="Tempête")
         assert page.location == f"{MINE}?done=closed"
+
+
+@pytest.mark.parametrize("code", ["not_found", "something_new"])
+async def test_a_form_that_is_refused_for_another_reason_is_kept_too(desk, gateway, code):
+    show(gateway)
+    gateway.refuse("PATCH", API, 404 if code == "not_found" else 409, code)
+    page = await send(desk, f"{MINE}/question", titles__nl="Welk plein dan?", rule="single")
+    assert page.status == (404 if code == "not_found" else 409)
+    assert "Het werd niet aanvaard, maar wat u typte is bewaard" in page.text
+    assert '<input type="hidden" name="titles-nl" value="Welk plein dan?">' in page.text
 
 
 async def test_a_role_that_was_taken_away_is_said_as_such(desk, gateway):

@@ -51,7 +51,7 @@ async def answers(visit: Visit) -> Response:
 async def save_answers(visit: Visit) -> Response:
     """Save them and go on; or give the form back after one of its buttons was pressed."""
     view, sent = await poll_of(visit), Form(visit.lang, visit.sent)
-    tags = tags_of(visit)
+    tags = tags_of(visit, view)
     rows = _rows_of(sent, tags)
     pressed = press(sent.value("do"), rows, visit)
     if pressed:
@@ -107,7 +107,7 @@ def _form(visit: Visit, rows: Sequence[Row], facts: Mapping[str, str]) -> Form:
 
 def _read(visit: Visit, form: Form, rows: Sequence[Row], view: PollView) -> dict[str, Any]:
     """The answers that were written; rows without any text are none."""
-    gettext, tags = visit.lang.gettext, tags_of(visit)
+    gettext, tags = visit.lang.gettext, tags_of(visit, view)
     options = []
     for place, row in enumerate(rows):
         if not any(text.strip() for text in row.values()):
@@ -145,7 +145,7 @@ def _page(
         more=[any(text.strip() for name, text in row.items() if name.startswith("descriptions")) for row in rows],
         most_rows=MOST_ROWS,
         pressed=pressed,
-        languages=languages_of(visit),
+        languages=languages_of(visit, view),
         overtaken=overtaken,
     )
 

@@ -1,31 +1,48 @@
 """What the pages of polls share: reading one, saving to it, the message after an act."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import orjson
 from starlette.responses import Response
 
 from web import api, refusals
 from web.fields import Form
 from web.gateway import RefusedError
-from web.i18n import Language, language
+from web.i18n import LANGUAGES, Language, language
 from web.officials import MANAGE
 from web.polls import PollView
 from web.visit import Visit
 
 POLLS = "/api/v1/polls"
 CONFLICT, MISTAKEN = 409, 422
+KEY_USED = "idempotency_key_reused"
 LONGEST_VERSION = 10  # digits
 
 
-def languages_of(visit: Visit) -> list[Language]:
-    """The government's languages, its first one first."""
-    return [language(tag) for tag in visit.web.languages(visit.government)]
+def languages_of(visit: Visit, poll: PollView | None = None) -> list[Language]:
+    """The languages in which a poll's texts are written: `tags_of`."""
+    return [language(tag) for tag in tags_of(visit, poll)]
 
 
-def tags_of(visit: Visit) -> Sequence[str]:
-    return visit.web.languages(visit.government)
+def tags_of(visit: Visit, poll: PollView | None = None) -> Sequence[str]:
+    """The government's languages, its first one first; then others that the poll has texts in.
+
+    A language that was switched off meanwhile must not take its texts along when a draft is saved, and voting asks for
+    the reason of an act in every language that a poll was announced in.
+    """
+    own = visit.web.languages(visit.government)
+    return [*own, *(tag for tag in LANGUAGES if poll and tag in _written(poll.poll) and tag not in own)]
+
+
+def _written(poll: api.Poll) -> set[str]:
+    """The languages of all texts of a poll."""
+    texts = [poll.titles, poll.questions or {}, poll.descriptions]
+    for option in poll.options if poll.rule != "yes_no" else ():  # whose answers are the platform's own
+        texts += [option.labels, option.descriptions]
+    return {tag for each in texts for tag in each}
 
 
 async def poll_of(visit: Visit) -> PollView:
@@ -59,6 +76,21 @@ async def saved(
         form.refused(refusal, controls)
         return False
     return True
+
+
+async def created(visit: Visit, path: str, body: Mapping[str, Any], form: Form) -> Any:
+    """Create what a form asks for, once for each thing that it was sent with.
+
+    Somebody who goes back, writes something else and sends the form again means something else. Its key follows from
+    what was written, so that pressing the button twice still makes it once.
+    """
+    try:
+        return await visit.create(path, body, form.key)
+    except RefusedError as refusal:
+        if refusal.code != KEY_USED:
+            raise
+    other = hashlib.sha256(form.key.encode() + orjson.dumps(body)).hexdigest()
+    return await visit.create(path, body, other[: len(form.key)])
 
 
 def seen(form: Form) -> int | None:

@@ -15,10 +15,12 @@ from web.officials import POLLS as POLL_ROLES
 from web.polls import PollView
 from web.routes.officials.common import (
     CONFLICT,
+    KEY_USED,
     MISTAKEN,
     POLLS,
     OvertakenError,
     check_not_overtaken,
+    created,
     languages_of,
     poll_of,
     saved,
@@ -33,7 +35,6 @@ from web.wall_clock import instant, on_the_wall
 
 COMPARABLE = (frozenset({"single", "irv", "schulze"}), frozenset({"score", "majority_judgment"}))  # same ballots
 COPIED = {"titles", "questions", "descriptions", "rule", "compared_with", "max_choices", "level"}
-KEY_USED = "idempotency_key_reused"
 SUGGESTED_WEEKS, OPENS_AT, CLOSES_AT, FRIDAY = 3, 9, 20, 4
 
 
@@ -55,7 +56,7 @@ async def new(visit: Visit) -> Response:
 async def create(visit: Visit) -> Response:
     """Make a draft, once however often the form is sent."""
     form = Form(visit.lang, visit.sent)
-    body = _read_question(visit, form)
+    body = _read_question(visit, form, None)
     if not form.ok:
         return _question_page(visit, form, None)
     try:
@@ -91,7 +92,7 @@ async def question(visit: Visit) -> Response:
 async def save_question(visit: Visit) -> Response:
     """Save it and go on."""
     view, form = await poll_of(visit), Form(visit.lang, visit.sent)
-    body = _read_question(visit, form)
+    body = _read_question(visit, form, view)
     if view.poll.rule != body["rule"]:
         body |= _other_rule(visit, form, view, body["rule"])
     try:
@@ -102,8 +103,8 @@ async def save_question(visit: Visit) -> Response:
     return _question_page(visit, form, view)
 
 
-def _read_question(visit: Visit, form: Form) -> dict[str, Any]:
-    gettext, tags = visit.lang.gettext, tags_of(visit)
+def _read_question(visit: Visit, form: Form, view: PollView | None) -> dict[str, Any]:
+    gettext, tags = visit.lang.gettext, tags_of(visit, view)
     return {
         "titles": form.texts("titles", gettext("Title"), tags, required=True),
         "questions": form.texts("questions", gettext("Question"), tags) or None,
@@ -154,7 +155,7 @@ def _question_page(visit: Visit, form: Form, view: PollView | None, *, overtaken
         status=status_of(form, overtaken),
         form=form,
         poll=view,
-        languages=languages_of(visit),
+        languages=languages_of(visit, view),
         rules=explained,
         comparable=[(rule, explained[rule].name, "") for rule in _all_comparable()],
         overtaken=overtaken,
@@ -288,7 +289,7 @@ def _check_page(visit: Visit, view: PollView, *, form: Form | None = None, overt
         status=status_of(form, overtaken),
         form=form,
         poll=view,
-        languages=languages_of(visit),
+        languages=languages_of(visit, view),
         errors=readiness.errors_in(view.poll, visit.lang, visit.now),
         warnings=readiness.warnings_in(view.poll, tags, visit.lang, visit.now),
         rule=explain_all(visit.lang).get(view.poll.rule),
@@ -318,7 +319,8 @@ async def copy(visit: Visit) -> Response:
     poll = view.poll
     options = [option.model_dump(include={"labels", "descriptions"}) for option in sorted(poll.options, key=_number)]
     body = poll.model_dump(include=COPIED)
-    made = await visit.create(POLLS, body | {"options": [] if poll.rule == "yes_no" else options}, form.key)
+    body |= {"options": [] if poll.rule == "yes_no" else options}
+    made = await created(visit, POLLS, body, form)
     return to_poll(visit, api.read(api.Poll, made).poll_id, done="copied")
 
 

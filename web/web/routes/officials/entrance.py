@@ -11,6 +11,7 @@ from web.gateway import RefusedError, UnavailableError
 from web.visit import NotSignedInError, StaleFormError, Visit
 
 NOT_KEPT = frozenset({"token", KEY})  # the one is given anew; the other is kept apart
+NOT_TYPED = NOT_KEPT | {"do", "version", "rows"}  # what pages and buttons fill in themselves
 Page = tuple[str, Handler, str]  # below /manage, what answers, by which method
 Kept = list[tuple[str, str]]
 
@@ -60,9 +61,16 @@ def _answer(visit: Visit, error: Exception, *, sending: bool) -> Response | None
             answer = _kept(visit, "unavailable", 503, retry_after=error.retry_after)
         case RefusedError(status=429) if sending:
             answer = _kept(visit, "busy", 429, retry_after=error.retry_after or 5)
+        case RefusedError() if sending and _written(visit):
+            answer = _kept(visit, "refused", error.status)
         case _:
             return None
     return answer
+
+
+def _written(visit: Visit) -> bool:
+    """Whether the form that was sent holds anything that would be missed."""
+    return any(text.strip() for name, texts in (visit.sent or {}).items() if name not in NOT_TYPED for text in texts)
 
 
 def _kept(visit: Visit, reason: str, status: int, *, retry_after: int | None = None) -> Response:

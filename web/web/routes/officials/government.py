@@ -1,7 +1,10 @@
 """Settings of a government: its name in each language, the languages of its pages, where citizens may write."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 from web import api
@@ -21,6 +24,7 @@ async def settings(visit: Visit) -> Response:
     """The settings as they are."""
     now = visit.government
     values = {name: [text] for name, text in texts_of("names", now.names).items()}
+    values |= {f"was-{name}": [mark] for name, mark in _marks(_known(now)).items()}
     values |= {"languages": now.languages, "first": now.languages[:1], "contact_email": [now.contact_email or ""]}
     return _page(visit, Form(visit.lang, values))
 
@@ -32,15 +36,43 @@ async def keep(visit: Visit) -> Response:
     body = _body(form)
     if not form.ok:
         return _page(visit, form)
+    body = {name: body[name] for name, mark in _marks(body).items() if mark != form.value(f"was-{name}")}
+    if not body:
+        return visit.redirect(MANAGE, "settings", saved="1")
     try:
         changed = await visit.ask("PATCH", GOVERNMENT, body=body)
     except RefusedError as refusal:
-        if refusal.code != "bad_contact_email":
-            raise
-        _no_address(form)
+        if refusal.code == "bad_contact_email":
+            _no_address(form)
+        else:
+            form.refused(refusal, {"": f"names-{LANGUAGES[0]}"})
         return _page(visit, form)
     visit.web.governments.learn(visit.tenant, api.read(api.Government, changed))
     return visit.redirect(MANAGE, "settings", saved="1")
+
+
+def _known(government: api.Government) -> dict[str, Any]:
+    """The settings that the form shows, as the API takes them."""
+    return {
+        "languages": _in_order(government.languages[0], government.languages),
+        "names": {tag: text for tag, text in government.names.items() if tag in LANGUAGES},
+        "contact_email": government.contact_email,
+    }
+
+
+def _in_order(first: str, languages: Sequence[str]) -> list[str]:
+    """The first language, and the others as the form has them."""
+    return [first, *(tag for tag in LANGUAGES if tag in languages and tag != first)]
+
+
+def _marks(settings: dict[str, Any]) -> dict[str, str]:
+    """Each setting in short.
+
+    The form carries what it showed, so that only what its sender changed is sent on: what another administrator changed
+    meanwhile stays.
+    """
+    facts = {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for name, value in settings.items()}
+    return {name: hashlib.sha256(fact).hexdigest()[:16] for name, fact in facts.items()}
 
 
 def _body(form: Form) -> dict[str, Any]:
@@ -59,8 +91,7 @@ def _body(form: Form) -> dict[str, Any]:
     contact = form.text("contact_email", gettext("Contact address"), most=254)
     if contact and "@" not in contact:
         _no_address(form)
-    languages = [first, *(tag for tag in chosen if tag != first)]
-    return {"languages": languages, "names": names, "contact_email": contact or None}
+    return {"languages": _in_order(first, chosen), "names": names, "contact_email": contact or None}
 
 
 def _no_address(form: Form) -> None:

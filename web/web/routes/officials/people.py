@@ -11,6 +11,7 @@ from web.forms import Mistake
 from web.gateway import RefusedError
 from web.i18n import LANGUAGES
 from web.officials import ADMINISTRATORS, MANAGE
+from web.routes.officials.common import created
 from web.routes.officials.entrance import Page, officials_only
 from web.visit import Visit
 
@@ -145,7 +146,7 @@ async def invite(visit: Visit) -> Response:
     if not form.ok:
         return _invitation(visit, form)
     try:
-        answer = await visit.create(PEOPLE, {"email": email, "roles": wanted, "language": language}, form.key)
+        answer = await created(visit, PEOPLE, {"email": email, "roles": wanted, "language": language}, form)
     except RefusedError as refusal:
         if refusal.code != "invalid":
             raise

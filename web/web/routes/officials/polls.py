@@ -54,7 +54,7 @@ async def poll(visit: Visit) -> Response:
         "too_late": too_late(visit),
         "form": Form(visit.lang),
         "rule": explain(view.poll.rule, visit.lang),
-        "languages": languages_of(visit),
+        "languages": languages_of(visit, view),
     }
     if view.status == "draft":
         complete = readiness.completeness(view.poll, tags_of(visit), visit.lang)

@@ -37,8 +37,8 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 
 def reason_languages(visit: Visit, poll: PollView) -> Sequence[Language]:
-    """The languages in which a reason is given: those of the poll, as far as these pages speak them."""
-    known = [tag for tag in tags_of(visit) if tag in poll.poll.titles]
+    """The languages in which a reason is given: those that the poll was announced in."""
+    known = [tag for tag in tags_of(visit, poll) if tag in poll.poll.titles]
     return [language(tag) for tag in known or tags_of(visit)]
 
 
