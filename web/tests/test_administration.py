@@ -266,7 +266,7 @@ async def test_the_log_says_in_sentences_who_did_what(boss, gateway):
     gateway.on("GET", AUDIT, 200, {"items": events, "next": "abc"})
     text = (await boss.get("/nl/manage/audit")).text
     assert f'<a class="ds-link" href="/nl/manage/polls/{poll}">Een peiling vroeger gesloten</a>' in text
-    assert "Gaf bert@example.org de rol “moderator”" in text
+    assert "bert@example.org de rol “moderator” gegeven" in text
     assert "something_new" in text
     assert "Instellingen gewijzigd: kleur, naam" in text
     assert 'href="?cursor=abc"' in text

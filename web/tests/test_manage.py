@@ -538,7 +538,7 @@ async def test_officials_see_the_result_before_they_publish_it(desk, gateway):
     show(gateway, status="closed", rule="yes_no", ballots=3)
     gateway.on("GET", f"{API}/result", 200, RESULT)
     page = await desk.get(f"{MINE}/publish")
-    assert "Alleen beheerders zien dit tot u het publiceert" in page.text
+    assert "Alleen medewerkers zien dit tot u het publiceert" in page.text
     assert "Publiceer het resultaat" in page.text
     gateway.on("POST", f"{API}/publish", 200, {})
     assert (await send(desk, f"{MINE}/publish")).location == f"{MINE}?done=published"

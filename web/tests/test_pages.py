@@ -187,7 +187,7 @@ async def test_a_result_in_grades_has_bars_told_apart_by_patterns_and_the_same_n
 async def test_an_open_poll_has_its_ballot_and_says_that_it_is_attributable(browser, gateway):
     gateway.show()
     page = await browser.get(PATH)
-    assert "De organisatie kan zien hoe u stemt." in page.text
+    assert "De organisatie kan zien hoe u stemt" in page.text
     assert 'value="blank"' in page.text
     assert "Tweede &lt;b&gt;alinea&lt;/b&gt;." in page.text, "what a government writes is text, not markup"
     assert "geheim" not in page.text.lower()
@@ -234,7 +234,7 @@ async def test_a_draft_without_times_can_be_read(browser, gateway):
 @pytest.mark.parametrize(
     ("kind", "title"),
     [
-        ("extended", "Deze peiling blijft langer open"),
+        ("extended", "Deze peiling is verlengd"),
         ("cancelled", "Deze peiling is geannuleerd"),
         ("closed_early", "Deze peiling is vroeger gesloten"),
     ],
@@ -274,6 +274,7 @@ async def test_following_a_poll_is_offered_and_can_be_stopped(browser, gateway):
     gateway.on("DELETE", topic, 204)
     await browser.sign_in(gateway)
     page = await browser.get(PATH)
+    assert "Zullen we u mailen wanneer het resultaat van deze peiling bekend is?" in page.text
     assert "Ja, mail mij" in page.text
     answer = await browser.post(f"{PATH}/follow", token=token_in(page.text), follow="yes")
     assert answer.location == f"{PATH}#follow"

@@ -165,6 +165,15 @@ def test_majority_judgment_is_told_by_the_middle_grade_and_what_broke_the_tie():
     assert not own.with_shares
 
 
+def test_a_single_voter_gives_in_the_singular():
+    judged = [{"code": "majority_grade", "options": [1], "votes": ["1", "1"], "grades": [3]}]
+    own = view(graded("majority_judgment", judged, **JUDGED), ABC).own
+    assert plain(own.sentences[0]).endswith(": 1 van de 1 stemmers geeft dat oordeel of een beter.")
+    most = [{"code": "most_votes", "options": [1], "votes": ["1"]}]
+    result = counted("single", totals={1: "1", 2: "0"}, winners=[1], ranking=[[1], [2]], facts=most)
+    assert "met 1 stem:" in plain(view(result, {1: "A", 2: "B"}).own.sentences[0])
+
+
 def test_the_bars_have_the_numbers_of_the_table_the_best_grade_first():
     own = view(graded("majority_judgment", [], **JUDGED), ABC).own
     words = ["Uitstekend", "Zeer goed", "Goed", "Aanvaardbaar", "Zwak", "Te verwerpen"]

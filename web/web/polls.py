@@ -178,7 +178,7 @@ class PollView:
     def notices(self) -> Sequence[NoticeView]:
         gettext = self._visit.lang.gettext
         titles = {
-            "extended": gettext("This poll stays open longer"),
+            "extended": gettext("This poll was extended"),
             "cancelled": gettext("This poll was cancelled"),
             "closed_early": gettext("This poll was closed early"),
         }

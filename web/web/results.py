@@ -241,13 +241,18 @@ class RuleView:
         return Cell(figures.whole(matrix[one][other], self._lang), "won" if _beats(matrix, one, other) else "")
 
     def _said(self, fact: api.Fact) -> Markup | None:
-        gettext = self._lang.gettext
+        gettext, ngettext = self._lang.gettext, self._lang.ngettext
+        number = 1 if fact.votes[:1] == ["1"] else 2  # votes may be fractions; only one is said differently
         sentences = {
             "no_votes": gettext("Nobody chose an answer."),
             "accepted": gettext("Accepted: %(first)s votes for yes and %(second)s for no."),
             "rejected": gettext("Rejected: %(first)s votes for yes and %(second)s for no."),
             "majority": gettext("%(names)s wins with %(first)s of %(second)s votes: more than half."),
-            "most_votes": gettext("%(names)s wins with %(first)s votes: the most, though not more than half."),
+            "most_votes": ngettext(
+                "%(names)s wins with %(first)s vote: the most, though not more than half.",
+                "%(names)s wins with %(first)s votes: the most, though not more than half.",
+                number,
+            ),
             "condorcet_winner": gettext(
                 "%(names)s wins: in each comparison more voters prefer it to the other answer."
             ),
@@ -260,20 +265,29 @@ class RuleView:
             "most_points": gettext("%(names)s wins with %(first)s points: %(second)s on average."),
         }
         if self.rule == "approval":
-            sentences["majority"] = gettext("%(names)s wins: %(first)s of %(second)s voters agree with it.")
-            sentences["most_votes"] = gettext(
-                "%(names)s wins: %(first)s voters agree with it, more than with any other."
+            sentences["majority"] = ngettext(
+                "%(names)s wins: %(first)s of %(second)s voters agrees with it.",
+                "%(names)s wins: %(first)s of %(second)s voters agree with it.",
+                number,
             )
-        sentence = sentences.get(fact.code) or self._judged(fact.code)
+            sentences["most_votes"] = ngettext(
+                "%(names)s wins: %(first)s voter agrees with it, more than with any other.",
+                "%(names)s wins: %(first)s voters agree with it, more than with any other.",
+                number,
+            )
+        sentence = sentences.get(fact.code) or self._judged(fact.code, number)
         return None if sentence is None else self._filled(sentence, fact)
 
-    def _judged(self, code: str) -> str | None:
-        """Why an option wins by majority judgment."""
-        gettext = self._lang.gettext
+    def _judged(self, code: str, number: int) -> str | None:
+        """Why an option wins by majority judgment; `number` is of the voters that the sentence begins with."""
+        gettext, ngettext = self._lang.gettext, self._lang.ngettext
         return {
-            "majority_grade": gettext(
+            "majority_grade": ngettext(
+                "%(one)s wins with the majority grade “%(grade)s”: %(first)s of %(second)s voters gives it that grade "
+                "or a better one.",
                 "%(one)s wins with the majority grade “%(grade)s”: %(first)s of %(second)s voters give it that grade "
-                "or a better one."
+                "or a better one.",
+                number,
             ),
             "more_above": gettext(
                 "%(others)s: the same majority grade. %(one)s ranks higher because more voters give it a better grade: "
