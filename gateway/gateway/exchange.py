@@ -12,6 +12,7 @@ from chassis.refusals import Refused
 from gateway.governments import Government
 from gateway.headers import Head, Headers, lines, returned
 from gateway.routes import HELD, Route
+from gateway.shedding import Gate
 from gateway.upstream import Answer, Broken, Message
 
 Scope = MutableMapping[str, Any]
@@ -53,6 +54,7 @@ class Exchange:
         "deadline",
         "government",
         "head",
+        "large",
         "listener",
         "method",
         "receive",
@@ -84,6 +86,7 @@ class Exchange:
         self.actor: Actor | None = None
         self.status = 0
         self.begun = False
+        self.large: Gate | None = None  # where this request has a place for its large body
         self.unread = False  # part of the request's body was not read
         self.traceparent = b""
         self.deadline = 0.0
@@ -102,14 +105,20 @@ class Exchange:
             pass
 
     async def message(
-        self, *, conditions: bool = True, cookies: bool = False, preferences: Headers | None = None
+        self,
+        *,
+        conditions: bool = True,
+        cookies: bool = False,
+        preferences: Headers | None = None,
+        large: Gate | None = None,
     ) -> Message:
         """The request as a service gets it; a body that is not small goes on while it comes in.
 
-        `preferences` stand in the place of the client's own for language and coding.
+        `preferences` stand in the place of the client's own for language and coding. `large` has places for the large
+        bodies that are held, each until `release`.
 
         Raises:
-            Refused: 413 `too_large`. ClientGone.
+            Refused: 413 `too_large`, 503 `overloaded`. ClientGone.
         """
         head, route = self.head, self.route
         pieces = [
@@ -136,16 +145,25 @@ class Exchange:
             pieces += lines(head.conditions)
         message = Message(b"".join(pieces), repeatable=self.method in REPEATABLE)
         if head.chunked or head.length:
-            await self._read_body(message)
+            await self._read_body(message, large)
         return message
 
-    async def _read_body(self, message: Message) -> None:
+    def release(self) -> None:
+        """Give back the place for a large body."""
+        if self.large is not None:
+            self.large.leave()
+            self.large = None
+
+    async def _read_body(self, message: Message, large: Gate | None) -> None:
         cap = self.route.body_cap
         if self.head.length is not None and self.head.length > cap:
             raise self._too_large()
         received = await self._piece()
         message.body = received["body"]
-        while received["more_body"] and len(message.body) <= HELD:
+        while received["more_body"] and (len(message.body) <= HELD or self.route.held):
+            if len(message.body) > HELD and large is not None and self.large is None:
+                await large.enter(self.route.rank)
+                self.large = large
             received = await self._piece()
             message.body += received["body"]
             self._check_size(len(message.body))

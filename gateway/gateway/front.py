@@ -21,8 +21,11 @@ from gateway.limits import Limiter
 from gateway.problems import refuse
 from gateway.routes import Route, Table
 from gateway.services import Service
+from gateway.shedding import Gate
+from gateway.upstream import Message
 from gateway.watch import TIMED_OUT, Watch
 
+LARGE_AT_ONCE, LARGE_WAITING = 8, 32  # bodies over 64 KB of anybody's, held in memory up to a megabyte each
 logger = logging.getLogger("gateway.front")
 Fixed = Callable[[Exchange], Awaitable[None]]
 
@@ -56,6 +59,7 @@ class Front:
         self._watch = parts.watch
         self._services = services
         self._fixed = fixed
+        self._large = Gate("large bodies", LARGE_AT_ONCE, LARGE_WAITING)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tracer = telemetry.Tracer()
         self._limited_by_account = {name for name, limit in table.limits.items() if limit.by == "account"}
@@ -173,7 +177,13 @@ class Front:
             await self._limiter.check(name, key)
 
     async def _forward(self, exchange: Exchange, service: Service) -> None:
-        message = await exchange.message(cookies=service.entry.cookies)
+        try:
+            message = await exchange.message(cookies=service.entry.cookies, large=self._large)
+            await self._ask(exchange, service, message)
+        finally:
+            exchange.release()
+
+    async def _ask(self, exchange: Exchange, service: Service, message: Message) -> None:
         gate = service.gate
         rank = exchange.route.rank
         if not gate.try_enter(rank):

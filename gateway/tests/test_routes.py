@@ -64,6 +64,7 @@ def test_nothing_answers_where_it_is_closed_unless_a_longer_prefix_does() -> Non
         line("/things/*", "a") + line("/things/new", "b"),
         line("things", "a"),
         line("/things", "a").replace("body_cap = 0", "body_cap = 65537"),
+        line("/things", "a", rest="held = 1.5"),
     ],
 )
 def test_a_table_with_a_mistake_is_no_table(wrong: str) -> None:

@@ -603,6 +603,27 @@ async def test_a_form_that_is_refused_for_another_reason_is_kept_too(desk, gatew
     assert '<input type="hidden" name="titles-nl" value="Welk plein dan?">' in page.text
 
 
+@pytest.mark.usefixtures("four_languages")
+async def test_a_hundred_answers_explained_in_four_languages_are_saved(desk, gateway):
+    show(gateway)
+    gateway.on("PATCH", API, 200, {})
+    texts = {"labels": "Een plein vol échte bomen " * 3, "descriptions": "Waarom we dit zo willen. " * 12}
+    named = {
+        f"options-{n}-{part}-{tag}": f"{n} {text}"
+        for n in range(100)
+        for part, text in texts.items()
+        for tag in LANGUAGES
+    }
+    page = await send(desk, f"{MINE}/answers", **named, rows="100", do="next")
+    assert page.status == 303
+    (body,) = gateway.calls("PATCH", API)
+    assert [len(option["labels"]) for option in body["options"]] == [4] * 100
+
+
+async def test_citizens_forms_stay_small(desk):
+    assert (await send(desk, "/nl/account/language", language="n" * 70_000)).status == 404
+
+
 async def test_a_role_that_was_taken_away_is_said_as_such(desk, gateway):
     show(gateway)
     gateway.refuse("PATCH", API, 403, "forbidden")

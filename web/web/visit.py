@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from web.state import Web
 
 LARGEST_FORM = 64 * 1024
+LARGEST_WORK = 1024 * 1024  # a form of officials: answers and explanations in four languages
 MOST_FIELDS = 2000
 TRIES = 10  # of a form whose first sending is still being dealt with
 STILL_RUNNING_SECONDS = 0.2
@@ -178,23 +179,25 @@ class Visit:
 
     # What was sent
 
-    async def form(self, *, checked: bool = True) -> dict[str, list[str]]:
-        """The fields of a sent form. `checked`: of somebody signed in it must carry their session's token.
+    async def form(self, *, checked: bool = True, most: int = LARGEST_FORM) -> dict[str, list[str]]:
+        """The fields of a sent form of so many bytes at most.
+
+        `checked`: of somebody signed in it must carry their session's token.
 
         Raises:
             StaleFormError: it does not.
         """
         if self.sent is None:
-            self.sent = await self._read_form()
+            self.sent = await self._read_form(most)
         if checked:
             self.check_token(self.sent)
         return self.sent
 
-    async def _read_form(self) -> dict[str, list[str]]:
+    async def _read_form(self, most: int) -> dict[str, list[str]]:
         body = bytearray()
         async for chunk in self.request.stream():
             body += chunk
-            if len(body) > LARGEST_FORM:
+            if len(body) > most:
                 raise RefusedError(413, "too_large")
         try:
             return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)

@@ -142,6 +142,14 @@ async def test_of_two_officials_who_change_a_draft_the_later_one_hears_of_it(tow
     )
 
 
+@pytest.mark.parametrize("seen", [0, -1, 2**31, 10**30, 1.5, "x"])
+async def test_a_version_that_no_poll_can_have_is_a_mistake(town: Any, seen: object) -> None:
+    poll_id = await town.draft()
+    changed = await town.official("PATCH", f"/api/v1/polls/{poll_id}", {"titles": {"nl": "Anders"}, "version": seen})
+    announced = await town.act(poll_id, "schedule", {"version": seen})
+    assert (changed.status, announced.status) == (422, 422)
+
+
 async def test_what_is_announced_is_what_the_official_has_seen(town: Any) -> None:
     poll_id = await town.draft()
     seen = (await town.poll(poll_id, town.official)).json["version"]

@@ -76,7 +76,11 @@ class PollIn(Body):
 
 Seen = Annotated[
     int | None,
-    Field(ge=1, description="the version that one has seen: refused with `changed_meanwhile` if there is a newer one"),
+    Field(
+        ge=1,
+        lt=2**31,
+        description="the version that one has seen: refused with `changed_meanwhile` if there is a newer one",
+    ),
 ]
 
 

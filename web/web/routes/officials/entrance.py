@@ -8,7 +8,7 @@ from starlette.responses import Response
 from web.dispatch import Handler
 from web.fields import KEY
 from web.gateway import RefusedError, UnavailableError
-from web.visit import NotSignedInError, StaleFormError, Visit
+from web.visit import LARGEST_WORK, NotSignedInError, StaleFormError, Visit
 
 NOT_KEPT = frozenset({"token", KEY})  # the one is given anew; the other is kept apart
 NOT_TYPED = NOT_KEPT | {"do", "version", "rows"}  # what pages and buttons fill in themselves
@@ -24,7 +24,7 @@ def officials_only(roles: frozenset[str]) -> Callable[[Handler], Handler]:
         async def guarded(visit: Visit) -> Response:
             sending = visit.request.method == "POST"
             if sending:
-                await visit.form(checked=False)  # so that it is there to be kept
+                await visit.form(checked=False, most=LARGEST_WORK)  # so that it is there to be kept
             try:
                 visit.signed_in_now()
                 if not visit.roles & roles:
