@@ -203,6 +203,9 @@ async def test_mistakes_are_mended_and_answers_moved_and_nothing_typed_is_lost(w
     assert "Beuk" not in listed
 
     draft = page.url.rpartition("/")[0]
+    await person.go("/nl/manage")
+    await desk.seen("overview-queue")
+    assert "Welke boom?" in await page.locator(".queue").inner_text()
     await page.goto(f"{draft}/preview")
     await desk.seen("preview")
     await page.goto(draft)
