@@ -264,9 +264,12 @@ async def test_the_log_says_in_sentences_who_did_what(boss, gateway):
         event(1, "government_changed", actor_email=None, facts={"settings": ["colour", "names"]}),
     ]
     gateway.on("GET", AUDIT, 200, {"items": events, "next": "abc"})
+    known = {"poll_id": poll, "status": "closed", "titles": {"nl": "Een plein"}, "rule": "yes_no"}
+    gateway.on("GET", "/api/v1/polls", 200, {"items": [known], "next": None})
     text = (await boss.get("/nl/manage/audit")).text
     assert f'<a class="ds-link" href="/nl/manage/polls/{poll}">Een peiling vroeger gesloten</a>' in text
     assert "bert@example.org de rol “moderator” gegeven" in text
+    assert '<p class="ds-paragraph meta">Een plein</p>' in text
     assert "something_new" in text
     assert "Instellingen gewijzigd: kleur, naam" in text
     assert 'href="?cursor=abc"' in text

@@ -2,12 +2,15 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
 
 from web import api
 from web.dates import Moment
+from web.i18n import Text
 from web.visit import Visit
 
 Gettext = Callable[[str], str]
@@ -43,14 +46,25 @@ class EntryView:
     who: str
     what: str
     path: str
+    poll: Text | None
 
 
-def entry_view(event: api.AuditEvent, visit: Visit) -> EntryView:
-    """An event in the visitor's language."""
+Titles = Mapping[UUID, Text]
+
+
+def entry_view(event: api.AuditEvent, visit: Visit, titles: Titles = MappingProxyType({})) -> EntryView:
+    """An event in the visitor's language. `titles`: of polls, by id; the trail itself holds ids alone."""
     gettext = visit.lang.gettext
     gone = event.action == "poll_deleted" or event.subject_id is None
     path = visit.path("manage", "polls", event.subject_id) if event.action in POLLS and not gone else ""
-    return EntryView(event.number, visit.moment(event.at), _who(event, gettext), what(event, gettext), path)
+    poll = titles.get(event.subject_id) if event.subject_id and event.action in POLLS else None
+    return EntryView(event.number, visit.moment(event.at), _who(event, gettext), what(event, gettext), path, poll)
+
+
+async def titles(visit: Visit) -> Titles:
+    """The titles of the government's newest polls: those that one looks for in the log."""
+    found = api.read(api.PollPage, await visit.get("/api/v1/polls", limit=str(PAGE)))
+    return {poll.poll_id: visit.text(poll.titles) for poll in found.items}
 
 
 def _who(event: api.AuditEvent, gettext: Gettext) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime, time, timedelta
+from types import MappingProxyType
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -11,12 +12,14 @@ from starlette.responses import Response, StreamingResponse
 from web import api, audit_log, wall_clock
 from web.audit_log import KINDS, Wanted, entry_view
 from web.fields import YEARS, Form
+from web.gateway import GatewayError
 from web.officials import ADMINISTRATORS
 from web.routes.officials.entrance import Page, officials_only
 from web.visit import Visit
 
 FIELDS = ("kind", "email", "from", "until")
 DAY = timedelta(days=1)
+NO_TITLES: audit_log.Titles = MappingProxyType({})
 
 
 @officials_only(ADMINISTRATORS)
@@ -25,8 +28,12 @@ async def audit(visit: Visit) -> Response:
     form, wanted = await _asked(visit)
     if not form.ok:
         return _page(visit, form, wanted)
-    found = await audit_log.page_of(visit, wanted, cursor=visit.request.query_params.get("cursor", ""))
-    return _page(visit, form, wanted, found)
+    cursor = visit.request.query_params.get("cursor", "")
+    found, titles = await visit.together(audit_log.page_of(visit, wanted, cursor=cursor), audit_log.titles(visit))
+    if isinstance(found, GatewayError):
+        raise found
+    known = {} if isinstance(titles, GatewayError) else titles  # without voting the log is read all the same
+    return _page(visit, form, wanted, found, known)
 
 
 @officials_only(ADMINISTRATORS)
@@ -97,7 +104,9 @@ async def _person(visit: Visit, email: str) -> UUID | None:
     return next((person.person_id for person in found.items if person.email == email.lower()), None)
 
 
-def _page(visit: Visit, form: Form, wanted: Wanted, found: api.AuditPage | None = None) -> Response:
+def _page(
+    visit: Visit, form: Form, wanted: Wanted, found: api.AuditPage | None = None, titles: audit_log.Titles = NO_TITLES
+) -> Response:
     filters = {name: form.value(name) for name in FIELDS if form.value(name)}
     return visit.render(
         "officials/audit",
@@ -105,7 +114,7 @@ def _page(visit: Visit, form: Form, wanted: Wanted, found: api.AuditPage | None 
         form=form,
         kind=wanted.kind,
         kinds=_kinds(visit),
-        entries=[entry_view(event, visit) for event in found.items] if found else [],
+        entries=[entry_view(event, visit, titles) for event in found.items] if found else [],
         first_page="cursor" not in visit.request.query_params,
         following=urlencode(filters | {"cursor": found.next}) if found and found.next else "",
         filters=urlencode(filters),
