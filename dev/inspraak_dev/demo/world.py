@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
+from chassis.local_time import BRUSSELS
+
 SLUG = "leuven"
 GOVERNMENT = {
     "slug": SLUG,
@@ -91,12 +93,12 @@ def living_polls(now: datetime) -> list[dict[str, Any]]:
     square = {
         "titles": {
             "nl": "Het Hogeschoolplein autovrij?",
-            "fr": "La Hogeschoolplein sans voitures ?",
+            "fr": "La place Hogeschoolplein sans voitures ?",
             "en": "Hogeschoolplein without cars?",
         },
         "questions": {
             "nl": "Moet het Hogeschoolplein permanent autovrij worden?",
-            "fr": "La Hogeschoolplein doit-elle devenir définitivement sans voitures ?",
+            "fr": "Faut-il fermer définitivement la place Hogeschoolplein aux voitures ?",
             "en": "Should Hogeschoolplein become free of cars for good?",
         },
         "descriptions": {
@@ -106,7 +108,7 @@ def living_polls(now: datetime) -> list[dict[str, Any]]:
         },
         "rule": "yes_no",
         "opens_at": now.isoformat(),
-        "closes_at": (now + timedelta(days=12)).isoformat(),
+        "closes_at": _on_the_hour(now, 12, 20),
     }
     bench = {
         "titles": {
@@ -127,7 +129,7 @@ def living_polls(now: datetime) -> list[dict[str, Any]]:
             _option("Heilig Hartplein", "Heilig Hartplein", "Heilig Hartplein"),
         ],
         "opens_at": now.isoformat(),
-        "closes_at": (now + timedelta(days=20)).isoformat(),
+        "closes_at": _on_the_hour(now, 20, 20),
     }
     name = {
         "titles": {
@@ -147,10 +149,32 @@ def living_polls(now: datetime) -> list[dict[str, Any]]:
             _option("Tolbrug", "Pont du Péage", "Toll Bridge"),
             _option("Vlietbrug", "Pont du Vliet", "Vliet Bridge"),
         ],
-        "opens_at": (now + timedelta(days=3)).isoformat(),
-        "closes_at": (now + timedelta(days=17)).isoformat(),
+        "opens_at": _on_the_hour(now, 3, 8),
+        "closes_at": _on_the_hour(now, 17, 20),
     }
-    return [square, bench, name]
+    designs = {
+        "titles": {
+            "nl": "Hoe vindt u de drie ontwerpen voor het park?",
+            "fr": "Que pensez-vous des trois projets pour le parc ?",
+            "en": "What do you think of the three designs for the park?",
+        },
+        "rule": "majority_judgment",
+        "compared_with": ["score"],
+        "options": [
+            _option("Bos en beek", "Bois et ruisseau", "Wood and brook"),
+            _option("Speelweide", "Plaine de jeux", "Playground"),
+            _option("Tuinen", "Jardins", "Gardens"),
+        ],
+        "opens_at": now.isoformat(),
+        "closes_at": _on_the_hour(now, 27, 20),
+    }
+    return [square, bench, designs, name]
+
+
+def _on_the_hour(now: datetime, days: int, hour: int) -> str:
+    """A whole hour by Belgian clocks, so many days from now; no clock changes at 8 or 20."""
+    day = now.astimezone(BRUSSELS) + timedelta(days=days)
+    return day.replace(hour=hour, minute=0, second=0, microsecond=0).isoformat()
 
 
 def _option(nl: str, fr: str, en: str) -> dict[str, Any]:
