@@ -28,6 +28,7 @@ from inspraak_dev.stack.stack import Stack
 from inspraak_dev.stack.table import PUBLIC_PORT, TABLE, migration_settings, settings_of
 
 from bench.measure import cpu_seconds, rss_mb
+from bench.pages import of_a_demo, show_pages
 from bench.prepare import Government, World
 
 HERE = Path(__file__).parent
@@ -103,6 +104,8 @@ class Bench:
         tell("events through outbox, broker and inbox")
         events = await self._events(one)
         after = await self._yardstick()
+        tell("pages on a slow phone")
+        on_a_phone = await of_a_demo(self._stack)
         yardstick = statistics.mean([before, after])
         return {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,6 +128,7 @@ class Bench:
             "events_per_s": events,
             "cpu_ms_per_vote": {name: round(value * 1000, 4) for name, value in self._cpu.items()},
             "rss_mb_per_process": rss_mb({one.name: self._pids[one.name] for one in TABLE}),
+            "pages": on_a_phone,
             "accepted": self._accepted,
             "stored": stored,
             "unknown": self._unknown,  # answered 5xx: such a vote may be stored or not, and may be cast again
@@ -281,6 +285,7 @@ def show(figures: dict[str, Any]) -> None:
         else:
             print(f"{name:32} {value}")
     print(f"targets on two cores: {TARGETS}")
+    show_pages(figures["pages"])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import aiohttp
@@ -32,6 +32,8 @@ class _Entry(BaseModel):
     hosts: tuple[str, ...]
     languages: tuple[str, ...]
     active: bool
+    names: dict[str, str] = {}
+    contact_email: str | None = None
 
 
 class _List(BaseModel):
@@ -45,6 +47,15 @@ class Government:
     id: UUID
     languages: tuple[str, ...]  # lower case, the default first
     headers: bytes  # the lines that tell a service for whom it answers, with the key that proves it
+    names: Mapping[str, str] = field(default_factory=dict)
+    contact_email: str | None = None
+
+    def name(self, language: str) -> str:
+        """What it is called in a language, else in its first that has a name."""
+        for tag in (language, *self.languages):
+            if tag in self.names:
+                return self.names[tag]
+        return ""
 
 
 class Governments:
@@ -154,7 +165,9 @@ class Governments:
                 continue
             headers = f"x-inspraak-key: {self._key}\r\nx-inspraak-tenant: {entry.government_id}\r\n".encode()
             languages = tuple(language.lower() for language in entry.languages)
-            government = Government(entry.government_id, languages, headers)
+            government = Government(
+                entry.government_id, languages, headers, names=entry.names, contact_email=entry.contact_email
+            )
             by_id[str(entry.government_id).encode()] = government
             by_host |= dict.fromkeys(map(_on_the_wire, entry.hosts), government)
         self._by_host, self._by_id = by_host, by_id

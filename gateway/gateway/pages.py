@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from gateway.cache.policy import language
+from gateway.governments import Government
 from gateway.headers import Headers, joined
 
 STYLE = (
@@ -34,8 +35,13 @@ def wanted(path: str, headers: Headers) -> bool:
     return not path.startswith("/api/") and b"text/html" in (joined(headers, b"accept") or b"")
 
 
-def page(status: int, headers: Headers, *, seconds: int | None, again: bool) -> bytes:
-    """A page that says what happened. `again`: a link that asks the same address once more makes sense."""
+def page(
+    status: int, headers: Headers, *, seconds: int | None, again: bool, government: Government | None = None
+) -> bytes:
+    """A page that says what happened and whom to ask. `again`: a link that asks the same address once more makes sense.
+
+    `government` is whose address was asked, where that is known.
+    """
     tag = language(joined(headers, b"accept-language"), LANGUAGES).decode()
     words = TEXTS[KINDS.get(status, "other")][tag]
     title, text = escape(words["title"]), escape(words["text"].format(seconds=seconds))
@@ -43,5 +49,13 @@ def page(status: int, headers: Headers, *, seconds: int | None, again: bool) -> 
     return (
         f'<!doctype html><html lang="{tag}"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
-        f"<body><main><h1>{title}</h1><p>{text}</p>{link}</main></body></html>"
+        f"<body><main><h1>{title}</h1><p>{text}</p>{link}{_contact(tag, government)}</main></body></html>"
     ).encode()
+
+
+def _contact(tag: str, government: Government | None) -> str:
+    """Whom to ask: the government, by mail."""
+    if government is None or not government.contact_email:
+        return ""
+    name, address = escape(government.name(tag)), escape(government.contact_email)
+    return f'<p>{escape(TEXTS["questions"][tag])} {name}, <a href="mailto:{address}">{address}</a></p>'

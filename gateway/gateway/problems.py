@@ -31,7 +31,9 @@ async def refuse(exchange: Exchange, refusal: Refused) -> None:
     if pages.wanted(exchange.scope["path"], sent):
         seconds = facts.get("retry_after")
         again = exchange.method in SAFE
-        headers, body = pages.HEADERS, pages.page(refusal.status, sent, seconds=seconds, again=again)
+        government = getattr(exchange, "government", None)  # not known yet when the refusal came early
+        page = pages.page(refusal.status, sent, seconds=seconds, again=again, government=government)
+        headers, body = pages.HEADERS, page
     else:
         headers, body = PROBLEM_HEADERS, _problem(refusal, facts)
     length = (b"content-length", b"%d" % len(body))

@@ -40,6 +40,8 @@ class Government:
             "hosts": self.hosts,
             "languages": self.languages,
             "active": self.active,
+            "names": {"nl": "Gent & co", "fr": "Gand & co"},
+            "contact_email": "inspraak@gent.example",
         }
 
 

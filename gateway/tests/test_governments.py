@@ -93,3 +93,18 @@ async def test_with_a_table_that_is_empty_every_host_is_nobodys(start: Any, worl
 )
 def test_a_host_is_the_same_with_port_dot_and_capitals(sent: bytes, host: bytes) -> None:
     assert bare(sent) == host
+
+
+async def test_a_page_of_the_gateway_s_own_names_the_government_to_ask(world: Any) -> None:
+    for language, name in (("nl", "Vragen? Gent &amp; co"), ("fr", "Des questions ? Gand &amp; co")):
+        answer = await world.ask("POST", "/api/v1/none", headers={"accept": "text/html", "accept-language": language})
+        assert "mailto" not in answer.body.decode(), "a program asked"
+        answer = await world.ask(
+            "POST", "/nl/", headers={"accept": "text/html", "accept-language": language}, data=b"x" * 70_000
+        )
+        assert answer.status == 413
+        page = answer.body.decode()
+        assert f'{name}, <a href="mailto:inspraak@gent.example">' in page
+    nowhere = await world.ask("GET", "/nl/", host="nobody.example", headers={"accept": "text/html"})
+    assert nowhere.status == 404
+    assert "mailto" not in nowhere.body.decode()

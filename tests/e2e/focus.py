@@ -9,7 +9,9 @@ from tests.e2e.pictures import differences
 from tests.e2e.table import Line
 
 MOST = 120
-KINDS: WeakKeyDictionary[BrowserContext, set[str]] = WeakKeyDictionary()  # of controls that were looked at, by window
+KINDS: WeakKeyDictionary[BrowserContext, set[tuple[str, str]]] = (
+    WeakKeyDictionary()
+)  # of controls that were looked at, by window
 SEEN = 3  # blocks of a picture that must change when a control gets the focus
 AROUND = 8  # pixels around a control that its indicator may take
 # What has the focus, if anything: where it is, whether something lies over it, and what kind of thing it is.
@@ -19,9 +21,10 @@ FOCUSED = """() => {
   const boxes = [...one.getClientRects()].filter((box) => box.width > 0 && box.height > 0), box = boxes[0];
   const name = `${one.tagName.toLowerCase()}.${one.className} ${(one.id || one.textContent).trim().slice(0, 30)}`;
   if (!box) return {name, at: -1, fault: 'has no box'};
-  const inside = (x, y) => x >= 0 && y >= 0 && x < innerWidth && y < innerHeight;
-  const spots = [.1, .5, .9].flatMap((x) => [.25, .75].map((y) => [box.left + box.width * x, box.top + box.height * y]))
-    .filter(([x, y]) => inside(x, y));
+  const seen = {left: Math.max(box.left, 0), top: Math.max(box.top, 0),
+    right: Math.min(box.right, innerWidth), bottom: Math.min(box.bottom, innerHeight)};
+  const spots = seen.right - seen.left < 1 || seen.bottom - seen.top < 1 ? [] : [.1, .5, .9].flatMap((x) =>
+    [.25, .75].map((y) => [seen.left + (seen.right - seen.left) * x, seen.top + (seen.bottom - seen.top) * y]));
   const free = spots.filter(([x, y]) => { const top = document.elementFromPoint(x, y);
     return top && (one === top || one.contains(top) || top.contains(one) || (one.labels && [...one.labels].some(
       (label) => label === top || label.contains(top)))); });
@@ -33,16 +36,24 @@ FOCUSED = """() => {
   const at = [...document.querySelectorAll('*')].indexOf(one);
   return {name, at, fault, kind: kind.join(' '), box: {x: left, y: top, width, height}};
 }"""
+LOOKS = "() => [innerWidth, matchMedia('(forced-colors: active)').matches].join()"
 HIDE = "() => { window.focused = document.activeElement; document.activeElement.blur(); }"
 SHOW = "() => window.focused.focus({preventScroll: true})"
 
 
-async def focus_faults(page: Page, _: Line) -> list[str]:
-    """What the focus does wrong on this page."""
+async def focus_forward(page: Page, _: Line) -> list[str]:
+    """What the focus does wrong on its way through this page."""
     faults: list[str] = []
-    kinds = KINDS.setdefault(page.context, set())
-    forward = await _walk(page, "Tab", faults, kinds)
-    back = await _walk(page, "Shift+Tab", faults, kinds)
+    if not await _walk(page, "Tab", faults):
+        faults.append("Tab comes to nothing")
+    return faults
+
+
+async def focus_both_ways(page: Page, _: Line) -> list[str]:
+    """The same, and on its way back."""
+    faults: list[str] = []
+    forward = await _walk(page, "Tab", faults)
+    back = await _walk(page, "Shift+Tab", faults)
     if not forward:
         faults.append("Tab comes to nothing")
     if len(back) < len(forward) // 2:
@@ -50,19 +61,25 @@ async def focus_faults(page: Page, _: Line) -> list[str]:
     return faults
 
 
-async def _walk(page: Page, key: str, faults: list[str], kinds: set[str]) -> list[int]:
+async def _walk(page: Page, key: str, faults: list[str]) -> list[int]:
     """Press a key until the page is left or the walk begins anew."""
     seen: list[int] = []
+    left = False
+    looks: str = await page.evaluate(LOOKS)
+    kinds = KINDS.setdefault(page.context, set())
     for _ in range(MOST):
         await page.keyboard.press(key)
         found: dict[str, Any] | None = await page.evaluate(FOCUSED)
+        if found is None and not seen and not left:
+            left = True  # from outside the page the first press may only come back to it
+            continue
         if found is None or found["at"] in seen[:1]:
             return seen
         seen.append(found["at"])
         if found["fault"]:
             faults.append(f"{found['name']} {found['fault']}")
-        elif found["kind"] not in kinds:
-            kinds.add(found["kind"])
+        elif (looks, found["kind"]) not in kinds:
+            kinds.add((looks, found["kind"]))
             faults += await _unseen(page, found)
     return seen
 
