@@ -88,7 +88,7 @@ async def test_a_path_written_otherwise_is_the_same_route(world: Any) -> None:
 
 async def test_a_method_that_a_path_does_not_take_is_told(world: Any) -> None:
     answer = await world.ask("DELETE", "/api/v1/government")
-    assert (answer.status, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, PATCH")
 
 
 async def test_the_client_behind_a_trusted_proxy_is_the_last_that_the_proxy_names(start: Any) -> None:
