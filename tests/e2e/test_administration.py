@@ -93,7 +93,7 @@ async def test_an_administrator_invites_gives_roles_changes_the_colour_and_finds
     await person.look("audit")
     log = await page.locator("main table").inner_text()
     assert "Instellingen gewijzigd: kleur" in log
-    assert f"Gaf {email} de rol" in log
+    assert f"{email} de rol “moderator” gegeven" in log
     await hands.pick(page.get_by_label("Wat", exact=True), "Aan- en afmelden")
     await hands.press(page.get_by_role("button", name="Tonen"))
     await page.wait_for_url("**kind=sign-ins**")

@@ -44,7 +44,7 @@ async def test_a_vote_that_is_withdrawn_twice_at_once_is_withdrawn(town: Any) ->
         "select count(distinct pid) from pg_locks join pg_stat_activity using (pid)"
         " where not granted and datname = current_database()"
     )
-    async with asyncio.timeout(20), town.owner.transaction():
+    async with asyncio.timeout(60), town.owner.transaction():
         await town.owner.execute("select from votes for update")
         both = asyncio.gather(*(own(voter, poll_id, "DELETE") for _ in range(2)))
         while await town.owner.fetchval(waiting) < 2:
