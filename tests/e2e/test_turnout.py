@@ -1,6 +1,9 @@
 """The turnout of an open poll while somebody looks. What the module is told, minute by minute, is told here."""
 
+import re
+
 import pytest
+from playwright.async_api import expect
 
 from tests.integration.platform import eventually
 
@@ -47,21 +50,21 @@ async def test_the_number_follows_the_voters_and_is_said_at_most_once_in_five_mi
     shown, said = person.page.locator("[data-count]"), person.page.locator("[data-turnout] [role=status]")
     assert "0 stembriefjes" in await shown.inner_text()
     await minutes(person, 1)
-    await person.page.wait_for_function("document.querySelector('[data-count]').textContent.startsWith('1 ')")
+    await expect(shown).to_have_text(re.compile(r"^1 "))
     assert await said.text_content() == "", "a change in the first minutes interrupts nobody"
     await minutes(person, 1)
     await was_asked(asked, 2)
     assert asked[:2] == [None, 'W/"1"']
     told |= {"text": "7 stembriefjes tot nu toe", "tag": 'W/"7"'}
     await minutes(person, 4)
-    await person.page.wait_for_function("document.querySelector('[data-count]').textContent.startsWith('7 ')")
+    await expect(shown).to_have_text(re.compile(r"^7 "))
     told |= {"text": "9 stembriefjes tot nu toe", "tag": 'W/"9"'}
     await minutes(person, 1)
-    await person.page.wait_for_function("document.querySelector('[data-count]').textContent.startsWith('9 ')")
+    await expect(shown).to_have_text(re.compile(r"^9 "))
     assert (await said.text_content()) in {"7 stembriefjes tot nu toe", "9 stembriefjes tot nu toe", ""}
     told |= {"text": "12 stembriefjes tot nu toe", "tag": 'W/"12"'}
     await minutes(person, 6)
-    await person.page.wait_for_function("document.querySelector('[data-turnout] [role=status]').textContent !== ''")
+    await expect(said).not_to_be_empty()
 
 
 async def test_who_pauses_is_not_told_and_may_go_on(watched):
