@@ -74,6 +74,7 @@ class Operation:
             "patch_poll": {"titles": {"nl": "Veranderd"}},
             "post_cancel": {"reason": EVERYONE},
             "post_close": {"reason": EVERYONE},
+            "post_schedule": {"version": 1},
             "post_extend": {"reason": EVERYONE, "closes_at": "2199-01-01T00:00:00Z"},
             "put_vote": {"choices": [1]},
             "post_sign_in": {"handle": estate.handle, "code": "000000"},
