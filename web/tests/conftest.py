@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -95,8 +95,10 @@ class StandIn:
     def on(self, method: str, path: str, status: int, body: Any = None, **headers: str) -> None:
         self.answers[method, path] = Answer(status, body, {key.replace("_", "-"): v for key, v in headers.items()})
 
-    def refuse(self, method: str, path: str, status: int, code: str, **headers: str) -> None:
-        self.on(method, path, status, {"status": status, "code": code, "title": code}, **headers)
+    def refuse(
+        self, method: str, path: str, status: int, code: str, facts: Mapping[str, Any] | None = None, **headers: str
+    ) -> None:
+        self.on(method, path, status, {"status": status, "code": code, "title": code, **(facts or {})}, **headers)
 
     def refuse_token(self, method: str, path: str, token: str) -> None:
         """The services no longer take this access token."""

@@ -1,5 +1,6 @@
 """The administrators' pages: people and roles, look, settings, audit log."""
 
+import html
 import re
 from uuid import uuid4
 
@@ -58,6 +59,12 @@ async def test_administrators_pages_are_whole_in_every_language(boss, gateway, p
         shown = await boss.get(f"/{language}/manage/{page}")
         assert (shown.status, shown.headers["cache-control"]) == (200, "no-store")
         assert f"/{language}/manage/audit" in shown.text
+
+
+def carried(page):
+    """The hidden fields of a page's form that sends settings."""
+    fields = re.findall(r'name="(token|was-[^"]+)" value="([^"]*)"', page)
+    return {name: html.unescape(value) for name, value in fields}
 
 
 def government_of(gateway, **changes):
@@ -129,6 +136,14 @@ async def test_an_official_is_invited_once_however_often_the_form_is_sent(boss, 
     assert keys == [key, key]
 
 
+@pytest.mark.parametrize("page", ["people", "audit"])
+async def test_what_can_be_no_address_finds_nobody_and_stays_to_be_mended(boss, gateway, page):
+    gateway.refuse("GET", PEOPLE, 422, "invalid", {"errors": []})
+    answer = await boss.get(f"/nl/manage/{page}?email=an%00")
+    assert answer.status == (200 if page == "people" else 422)
+    assert ("Zo wordt niemand gevonden" if page == "people" else "Niemand hier heeft dit adres") in answer.text
+
+
 async def test_an_invitation_sent_again_for_somebody_else_is_another_invitation(boss, gateway):
     token = await token_of(boss, "/nl/manage/people/invite")
     answer = type(gateway.answers["GET", PEOPLE])
@@ -170,7 +185,7 @@ async def test_a_kept_colour_is_there_at_the_next_page(boss, gateway):
     token = await token_of(boss, "/nl/manage/branding?colour=%23004b87")
     gateway.on("PATCH", GOVERNMENT, 200, government_of(gateway, colour="#004b87"))
     answer = await boss.post("/nl/manage/branding", token=token, colour="#004b87")
-    assert gateway.calls("PATCH", GOVERNMENT) == [{"colour": "#004b87"}]
+    assert gateway.calls("PATCH", GOVERNMENT) == [{"colour": "#004b87", "seen": {}}]
     assert 'content="#004b87"' in (await boss.follow(answer)).text
 
 
@@ -198,21 +213,58 @@ async def test_settings_are_kept(boss, gateway):
     sent = {"names-nl": "Stad Leuven", "names-fr": "", "languages": ["nl", "fr"], "first": "nl", "contact_email": ""}
     answer = await boss.post("/nl/manage/settings", token=token, **sent)
     assert gateway.calls("PATCH", GOVERNMENT) == [
-        {"languages": ["nl", "fr"], "names": {"nl": "Stad Leuven"}, "contact_email": None}
+        {"languages": ["nl", "fr"], "names": {"nl": "Stad Leuven"}, "contact_email": None, "seen": {}}
     ]
     assert "Stad Leuven</span>" in (await boss.follow(answer)).text
 
 
 async def test_saving_settings_leaves_alone_what_another_administrator_changed_meanwhile(boss, gateway):
     shown = (await boss.get("/nl/manage/settings")).text
-    sent = dict(re.findall(r'name="(token|was-[^"]+)" value="([^"]*)"', shown))
+    sent = carried(shown)
     sent |= {"names-nl": "Leuven", "names-fr": "Louvain", "languages": ["nl", "fr", "de", "en"], "first": "nl"}
     gateway.on("PATCH", GOVERNMENT, 200, government_of(gateway))
     page = await boss.post("/nl/manage/settings", **sent, contact_email="nieuw@leuven.example")
     assert page.status == 303
-    assert gateway.calls("PATCH", GOVERNMENT) == [{"contact_email": "nieuw@leuven.example"}]
+    assert gateway.calls("PATCH", GOVERNMENT) == [
+        {"contact_email": "nieuw@leuven.example", "seen": {"contact_email": "inspraak@leuven.example"}}
+    ]
     await boss.post("/nl/manage/settings", **sent, contact_email="inspraak@leuven.example")
     assert len(gateway.calls("PATCH", GOVERNMENT)) == 1, "nothing was changed, so nothing is asked"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        ({"contact_email": "hun@leuven.example"}, "intussen gewijzigd in: hun@leuven.example"),
+        ({"contact_email": None}, "intussen gewijzigd in: leeg"),
+        ({"names": {"nl": "Groot-Leuven"}}, "Groot-Leuven (Nederlands)"),
+        ({"languages": ["nl", "de"]}, "Nederlands, Duits"),
+    ],
+)
+async def test_who_was_overtaken_sees_what_is_there_now_and_may_send_theirs_again(boss, gateway, theirs, words):
+    sent = carried((await boss.get("/nl/manage/settings")).text)
+    sent |= {"languages": ["nl", "fr"], "first": "nl", "contact_email": "mijn@leuven.example"}
+    sent["names-nl"] = "Mijn Leuven"
+    gateway.refuse("PATCH", GOVERNMENT, 409, "changed_meanwhile", {"settings": theirs})
+    page = await boss.post("/nl/manage/settings", **sent)
+    assert page.status == 422
+    assert words in page.text
+    assert 'value="Mijn Leuven"' in page.text
+    assert 'value="mijn@leuven.example"' in page.text
+    gateway.on("PATCH", GOVERNMENT, 200, government_of(gateway))
+    assert (await boss.post("/nl/manage/settings", **(sent | carried(page.text)))).status == 303
+    (setting,) = theirs
+    assert gateway.calls("PATCH", GOVERNMENT)[-1]["seen"][setting] == theirs[setting]
+
+
+async def test_a_colour_that_somebody_else_chose_meanwhile_is_not_undone_unknowingly(boss, gateway):
+    sent = carried((await boss.get("/nl/manage/branding?colour=%23004b87")).text) | {"colour": "#004b87"}
+    gateway.refuse("PATCH", GOVERNMENT, 409, "changed_meanwhile", {"settings": {"colour": "#ffcc00"}})
+    page = await boss.post("/nl/manage/branding", **sent)
+    assert page.status == 422
+    assert "intussen gewijzigd in: #ffcc00" in page.text
+    assert carried(page.text)["was-colour"] == '"#ffcc00"'
+    assert "004b87.css" in page.text, "the colour that was tried is still the one that is shown"
 
 
 async def test_a_name_that_cannot_be_stored_is_said_at_its_field_and_nothing_typed_is_lost(boss, gateway):

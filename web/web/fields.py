@@ -62,6 +62,10 @@ class Form:
         """Tick these of several boxes."""
         self._values[name] = list(values)
 
+    def put(self, name: str, value: str) -> None:
+        """Let a control hold this instead."""
+        self._values[name] = [value]
+
     def mistake(self, name: str) -> Mistake | None:
         """What is wrong with a control."""
         return next((mistake for mistake in self.mistakes if mistake.target == name), None)

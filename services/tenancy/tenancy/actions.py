@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chassis.db import tenant_session
 from chassis.outbox import emit
+from chassis.refusals import Refused
 from contracts.tenancy import GovernmentChanged, GovernmentRegistered, GovernmentState, SettingsChanged
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -52,15 +53,20 @@ async def change(session: AsyncSession, government: Government, facts: Facts) ->
 
 
 async def change_settings(
-    session: AsyncSession, government_id: UUID, facts: Facts, *, by: UUID, now: datetime
+    session: AsyncSession, government_id: UUID, facts: Facts, *, by: UUID, now: datetime, seen: Facts
 ) -> Government:
     """What an administrator of a government changes of it: names, languages, colour, contact_email.
 
+    `seen`: those settings as they were before somebody's eyes, so that nobody undoes unknowingly what another
+    administrator did meanwhile; what is not named in it is not compared.
+
     Raises:
-        Refused: 404 `no_such_government`; 422 `bad_languages`, `name_missing`, `bad_colour`, `bad_contact_email`.
+        Refused: 404 `no_such_government`; 409 `changed_meanwhile`, with what is there now (`settings`); 422
+            `bad_languages`, `name_missing`, `bad_colour`, `bad_contact_email`.
     """
     government = await locked(session, government_id)
     before = state(government)
+    _check_seen(before, {name: seen[name] for name in facts if name in seen})
     await change(session, government, facts)
     after = state(government)
     different = tuple(name for name in facts if before[name] != after[name])
@@ -92,6 +98,13 @@ async def republish(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator
     async with tenant_session(sessions) as session:
         for government in await all_governments(session):
             yield GovernmentChanged(**state(government)), government.version, government.id
+
+
+def _check_seen(now: Facts, seen: Facts) -> None:
+    current = {name: list(now[name]) if name == "languages" else now[name] for name in seen}
+    other = {name: value for name, value in current.items() if value != seen[name]}
+    if other:
+        raise Refused("changed_meanwhile", settings=other)
 
 
 def _check(facts: Facts) -> None:

@@ -37,14 +37,15 @@ async def get_government(session: Session, request: Request, response: Response)
 
 @router.patch(
     "/api/v1/government",
-    responses=problems("not_signed_in", "forbidden")
+    responses=problems("not_signed_in", "forbidden", "changed_meanwhile")
     | problems("no_such_government", status=404)
     | problems("invalid", "bad_languages", "name_missing", "bad_contact_email", status=422),
 )
 async def patch_government(body: GovernmentPatch, session: Session, actor: Administrator, now: Now) -> GovernmentOut:
     """Change names, languages, colour or contact; what is absent stays. Pages follow within seconds."""
     facts = body.model_dump(exclude_unset=True)
-    changed = await change_settings(session, actor.tenant_id, facts, by=actor.person_id, now=now)
+    seen = facts.pop("seen", {})
+    changed = await change_settings(session, actor.tenant_id, facts, by=actor.person_id, now=now, seen=seen)
     return GovernmentOut(**state(changed))
 
 

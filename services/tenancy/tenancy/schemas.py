@@ -39,6 +39,17 @@ Line = Annotated[
 ]
 
 
+class SeenSettings(BaseModel):
+    """Settings as one has seen them before one changed them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    names: dict[str, str] = Field(default_factory=dict)
+    languages: list[str] = Field(default_factory=list)
+    colour: str = Field(default_factory=str)
+    contact_email: str | None = None
+
+
 class GovernmentPatch(BaseModel):
     """What administrators may change of their government; what is absent stays.
 
@@ -56,3 +67,7 @@ class GovernmentPatch(BaseModel):
         default_factory=str
     )
     contact_email: str | None = Field(None, max_length=254, description="where citizens may write; null: nowhere")
+    seen: SeenSettings = Field(
+        default_factory=SeenSettings,
+        description="those that one changes, as one has seen them: `changed_meanwhile` where one is different now",
+    )

@@ -127,6 +127,22 @@ async def test_administrators_change_how_their_government_presents_itself(client
     assert len(await told(sessions)) == 3, "what changes nothing is told to nobody"
 
 
+async def test_a_setting_that_another_administrator_changed_meanwhile_is_not_undone_unknowingly(client, sessions):
+    await register(sessions, client.tenant)
+    boss = client.as_person(None, "administrator")
+    seen = {"colour": "#7a1f3d", "languages": ["nl", "fr"], "names": LEUVEN["names"], "contact_email": None}
+    first = await boss("PATCH", "/api/v1/government", {"colour": "#004b87", "seen": seen})
+    assert first.status == 200
+    refused = await boss("PATCH", "/api/v1/government", {"colour": "#ffcc00", "languages": ["nl"], "seen": seen})
+    assert (refused.status, refused.json["code"]) == (409, "changed_meanwhile")
+    assert refused.json["settings"] == {"colour": "#004b87"}
+    assert (await client("GET", "/api/v1/government")).json == first.json
+    others = await boss("PATCH", "/api/v1/government", {"languages": ["nl"], "contact_email": "a@b.be", "seen": seen})
+    assert (others.status, others.json["colour"]) == (200, "#004b87"), "what one does not change is not compared"
+    knowing = await boss("PATCH", "/api/v1/government", {"colour": "#ffcc00", "seen": refused.json["settings"]})
+    assert (knowing.status, knowing.json["colour"]) == (200, "#ffcc00")
+
+
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
@@ -145,6 +161,7 @@ async def test_administrators_change_how_their_government_presents_itself(client
         ({"hosts": ["gent.localhost"]}, "invalid"),
         ({"slug": "gent"}, "invalid"),
         ({"active": False}, "invalid"),
+        ({"colour": "#004b87", "seen": {"hosts": []}}, "invalid"),
     ],
 )
 async def test_a_setting_that_cannot_be_is_refused_and_changes_nothing(client, sessions, facts, code):

@@ -15,6 +15,7 @@ from web.fields import YEARS, Form
 from web.gateway import GatewayError
 from web.officials import ADMINISTRATORS
 from web.routes.officials.entrance import Page, officials_only
+from web.routes.officials.people import search
 from web.visit import Visit
 
 FIELDS = ("kind", "email", "from", "until")
@@ -100,7 +101,7 @@ def _midnight(day: date) -> datetime:
 
 
 async def _person(visit: Visit, email: str) -> UUID | None:
-    found = api.read(api.PeoplePage, await visit.get("/api/v1/people", email=email.lower(), limit="1"))
+    found = await search(visit, email=email.lower(), limit="1")
     return next((person.person_id for person in found.items if person.email == email.lower()), None)
 
 

@@ -4,10 +4,10 @@ import re
 
 from starlette.responses import Response
 
-from web import api, contrast
+from web import contrast
 from web.fields import Form
-from web.governments import GOVERNMENT
 from web.officials import ADMINISTRATORS, MANAGE
+from web.routes.officials import seen
 from web.routes.officials.entrance import Page, officials_only
 from web.visit import Visit
 
@@ -19,7 +19,10 @@ SHORT = re.compile(r"#?([0-9A-Fa-f]{3})")
 async def branding(visit: Visit) -> Response:
     """Try a colour: `?colour=` shows it, and changes nothing yet."""
     asked = visit.request.query_params.get("colour")
-    form = Form(visit.lang, {"colour": [visit.government.colour if asked is None else asked]})
+    colour = visit.government.colour
+    form = Form(visit.lang, {"colour": [colour if asked is None else asked]})
+    for name, text in seen.controls({"colour": colour}).items():
+        form.put(name, text)
     return _page(visit, form, _colour(form) or visit.government.colour)
 
 
@@ -30,8 +33,11 @@ async def keep(visit: Visit) -> Response:
     colour = _colour(form)
     if colour is None:
         return _page(visit, form, visit.government.colour)
-    changed = await visit.ask("PATCH", GOVERNMENT, body={"colour": colour})
-    visit.web.governments.learn(visit.tenant, api.read(api.Government, changed))
+    try:
+        await seen.change(visit, form, {"colour": colour})
+    except seen.OtherwiseError as other:
+        form.wrong("colour", seen.overtaken(form, form.lang.gettext("Colour"), other.settings["colour"]))
+        return _page(visit, form, colour)
     return visit.redirect(MANAGE, "branding", saved="1")
 
 

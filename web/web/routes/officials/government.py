@@ -1,18 +1,16 @@
 """Settings of a government: its name in each language, the languages of its pages, where citizens may write."""
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 
 from web import api
 from web.fields import Form, texts_of
 from web.gateway import RefusedError
-from web.governments import GOVERNMENT
 from web.i18n import LANGUAGES, language
 from web.officials import ADMINISTRATORS, MANAGE
+from web.routes.officials import seen
 from web.routes.officials.entrance import Page, officials_only
 from web.visit import Visit
 
@@ -24,7 +22,7 @@ async def settings(visit: Visit) -> Response:
     """The settings as they are."""
     now = visit.government
     values = {name: [text] for name, text in texts_of("names", now.names).items()}
-    values |= {f"was-{name}": [mark] for name, mark in _marks(_known(now)).items()}
+    values |= {name: [text] for name, text in seen.controls(_known(now)).items()}
     values |= {"languages": now.languages, "first": now.languages[:1], "contact_email": [now.contact_email or ""]}
     return _page(visit, Form(visit.lang, values))
 
@@ -33,49 +31,56 @@ async def settings(visit: Visit) -> Response:
 async def keep(visit: Visit) -> Response:
     """Change the settings; what was typed is shown again while something is wrong with it."""
     form = Form(visit.lang, await visit.form())
-    body = _body(form)
+    body = _body(form, visit.government.languages)
     if not form.ok:
         return _page(visit, form)
-    body = {name: body[name] for name, mark in _marks(body).items() if mark != form.value(f"was-{name}")}
-    if not body:
-        return visit.redirect(MANAGE, "settings", saved="1")
     try:
-        changed = await visit.ask("PATCH", GOVERNMENT, body=body)
+        await seen.change(visit, form, body)
+    except seen.OtherwiseError as other:
+        for name, value in other.settings.items():
+            form.wrong(_control(name), _overtaken(name, value, form))
+        return _page(visit, form)
     except RefusedError as refusal:
         if refusal.code == "bad_contact_email":
             _no_address(form)
         else:
             form.refused(refusal, {"": f"names-{LANGUAGES[0]}"})
         return _page(visit, form)
-    visit.web.governments.learn(visit.tenant, api.read(api.Government, changed))
     return visit.redirect(MANAGE, "settings", saved="1")
+
+
+def _control(setting: str) -> str:
+    """Where a setting is put right."""
+    return setting if setting == "contact_email" else f"{setting}-{LANGUAGES[0]}"
+
+
+def _overtaken(setting: str, value: Any, form: Form) -> str:
+    """That another administrator was faster, and with what."""
+    name_of, gettext = form.lang.name_of, form.lang.gettext
+    if setting == "languages":
+        return seen.overtaken(form, gettext("Languages of the pages"), ", ".join(map(name_of, value)))
+    if setting == "names":
+        names = ", ".join(f"{text} ({name_of(tag)})" for tag, text in value.items())
+        return seen.overtaken(form, gettext("Name"), names)
+    return seen.overtaken(form, gettext("Contact address"), value or gettext("empty"))
 
 
 def _known(government: api.Government) -> dict[str, Any]:
     """The settings that the form shows, as the API takes them."""
     return {
-        "languages": _in_order(government.languages[0], government.languages),
+        "languages": government.languages,
         "names": {tag: text for tag, text in government.names.items() if tag in LANGUAGES},
         "contact_email": government.contact_email,
     }
 
 
-def _in_order(first: str, languages: Sequence[str]) -> list[str]:
-    """The first language, and the others as the form has them."""
-    return [first, *(tag for tag in LANGUAGES if tag in languages and tag != first)]
+def _in_order(first: str, chosen: Sequence[str], before: Sequence[str]) -> list[str]:
+    """The first language, then the others as they stood, then those that are new."""
+    known = [tag for tag in before if tag in chosen]
+    return [first, *(tag for tag in [*known, *(tag for tag in chosen if tag not in known)] if tag != first)]
 
 
-def _marks(settings: dict[str, Any]) -> dict[str, str]:
-    """Each setting in short.
-
-    The form carries what it showed, so that only what its sender changed is sent on: what another administrator changed
-    meanwhile stays.
-    """
-    facts = {name: orjson.dumps(value, option=orjson.OPT_SORT_KEYS) for name, value in settings.items()}
-    return {name: hashlib.sha256(fact).hexdigest()[:16] for name, fact in facts.items()}
-
-
-def _body(form: Form) -> dict[str, Any]:
+def _body(form: Form, before: Sequence[str]) -> dict[str, Any]:
     """What was typed as the API takes it; mistakes are noted in the form."""
     gettext = form.lang.gettext
     names = form.texts("names", gettext("Name"), LANGUAGES, most=LONGEST_NAME)
@@ -91,7 +96,7 @@ def _body(form: Form) -> dict[str, Any]:
     contact = form.text("contact_email", gettext("Contact address"), most=254)
     if contact and "@" not in contact:
         _no_address(form)
-    return {"languages": _in_order(first, chosen), "names": names, "contact_email": contact or None}
+    return {"languages": _in_order(first, chosen, before), "names": names, "contact_email": contact or None}
 
 
 def _no_address(form: Form) -> None:

@@ -11,7 +11,7 @@ from web.forms import Mistake
 from web.gateway import RefusedError
 from web.i18n import LANGUAGES
 from web.officials import ADMINISTRATORS, MANAGE
-from web.routes.officials.common import created
+from web.routes.officials.common import MISTAKEN, created
 from web.routes.officials.entrance import Page, officials_only
 from web.visit import Visit
 
@@ -29,9 +29,19 @@ async def people(visit: Visit) -> Response:
     if not wanted:
         return await _with_roles(visit)
     cursor = {"cursor": asked["cursor"]} if asked.get("cursor") else {}
-    found = api.read(api.PeoplePage, await visit.get(PEOPLE, limit=SHOWN, **wanted, **cursor))
+    found = await search(visit, limit=SHOWN, **wanted, **cursor)
     after = urlencode(wanted | {"cursor": found.next}) if found.next else ""
     return _list(visit, found.items, wanted, after=after)
+
+
+async def search(visit: Visit, **query: str) -> api.PeoplePage:
+    """People as identity finds them; nobody where what was typed can be no address."""
+    try:
+        return api.read(api.PeoplePage, await visit.get(PEOPLE, **query))
+    except RefusedError as refusal:
+        if refusal.status != MISTAKEN:
+            raise
+        return api.PeoplePage(items=[])
 
 
 async def _with_roles(visit: Visit) -> Response:
