@@ -3,7 +3,7 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.e2e.pictures import differences
 from tests.e2e.table import Line
@@ -12,6 +12,7 @@ MOST = 120
 KINDS: WeakKeyDictionary[BrowserContext, set[tuple[str, str]]] = (
     WeakKeyDictionary()
 )  # of controls that were looked at, by window
+DESKS: WeakKeyDictionary[Browser, Page] = WeakKeyDictionary()  # an empty page to compare pictures on
 SEEN = 3  # blocks of a picture that must change when a control gets the focus
 AROUND = 8  # pixels around a control that its indicator may take
 # What has the focus, if anything: where it is, whether something lies over it, and what kind of thing it is.
@@ -100,7 +101,13 @@ async def _unseen(page: Page, found: dict[str, Any]) -> list[str]:
     await page.evaluate(HIDE)
     without = await page.screenshot(clip=clip, animations="disabled")  # type: ignore[arg-type]
     await page.evaluate(SHOW)
-    helper = await page.context.new_page()
-    changed = await differences(helper, with_it, without)
-    await helper.close()
+    changed = await differences(await _desk(page), with_it, without)
     return [] if len(changed) >= SEEN else [f"{found['name']}: its focus cannot be seen"]
+
+
+async def _desk(page: Page) -> Page:
+    browser = page.context.browser
+    assert browser
+    if browser not in DESKS:
+        DESKS[browser] = await browser.new_page()
+    return DESKS[browser]

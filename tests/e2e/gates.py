@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, Response
 
-from tests.e2e.checks import AXE, RULES, RUN
+from tests.e2e.checks import violations
 from tests.e2e.focus import focus_both_ways, focus_forward
 from tests.e2e.table import Line
 
@@ -27,7 +27,6 @@ OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 # A sheet that the page's policy says nothing about, since no markup brings it.
 ADOPT = """(css) => { const sheet = new CSSStyleSheet(); sheet.replaceSync(css);
   document.adoptedStyleSheets = [sheet]; }"""
-CONTRAST = "() => axe.run(document, {runOnly: ['color-contrast']})"
 # Boxes of text that is cut off or runs out of its box; what is only for screen readers is cut off on purpose.
 CUT = """() => [...document.querySelectorAll('body *')].filter((one) => {
   const style = getComputedStyle(one), text = [...one.childNodes].some((node) => node.nodeType === 3 &&
@@ -49,9 +48,7 @@ DARK_GROUND = """() => { const colour = getComputedStyle(document.body).backgrou
 
 async def accessible(page: Page, _: Line) -> list[str]:
     """Axe finds nothing."""
-    await page.evaluate(AXE)
-    found = await page.evaluate(RUN, RULES)
-    return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+    return await violations(page)
 
 
 async def named(page: Page, _: Line) -> list[str]:
@@ -90,10 +87,8 @@ async def still(page: Page, _: Line) -> list[str]:
 async def dark(page: Page, _: Line) -> list[str]:
     """A dark page where dark is asked for, with its contrasts."""
     bright = await page.evaluate(DARK_GROUND)
-    await page.evaluate(AXE)
-    found = await page.evaluate(CONTRAST)
-    faults = [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
-    return [*([f"the ground is bright: {bright:.0f}"] if bright > 64 else []), *faults]
+    bright_faults = [f"the ground is bright: {bright:.0f}"] if bright > 64 else []
+    return bright_faults + await violations(page, "color-contrast")
 
 
 async def without_inline(page: Page, _: Line) -> list[str]:
@@ -185,7 +180,6 @@ GATES = {
     "dark": Gate((dark,), 1280, 800, {"color_scheme": "dark"}),
     "forced colours": Gate((focus_forward, fits), 1280, 400, {"forced_colors": "active"}),
     "reduced motion": Gate((still,), 1280, 800, {"reduced_motion": "reduce"}),
-    "focus on a phone": Gate((focus_forward,), 360, 740),
     "focus over a keyboard": Gate((focus_both_ways,), 360, 500),
     "focus on a flat screen": Gate((focus_forward,), 1280, 400),
 }

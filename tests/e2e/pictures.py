@@ -70,8 +70,9 @@ async def reduced(page: Page, png: bytes) -> bytes:
 
 
 async def differences(page: Page, one: bytes, other: bytes) -> list[str]:
-    """Where two PNGs differ: the corners of blocks, as "left,top"; or that their sizes do."""
-    await page.goto("about:blank")
+    """Where two PNGs differ: the corners of blocks, as "left,top"; or that their sizes do. `page` is left empty."""
+    if page.url != "about:blank":
+        await page.goto("about:blank")
     encoded = [base64.b64encode(png).decode() for png in (one, other)]
     found: list[str] = await page.evaluate(COMPARE, [*encoded, BLOCK, TOLERANCE])
     return found
