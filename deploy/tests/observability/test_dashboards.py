@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from inspraak_dev.observability import dashboards
 
-from deploy.tests.observability_queries import FOLDER, unknown
+from deploy.tests.observability.committed import FOLDER
+from deploy.tests.observability.queries import unknown
 
 BOARDS = {name: json.loads(text) for name, text in dashboards.documents().items()}
 FILLED_IN = {"$__rate_interval": "5m", "$service": "voting"}  # by Grafana: an example of each
