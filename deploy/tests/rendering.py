@@ -1,22 +1,25 @@
 """What kustomize makes of an overlay, or of a choice of components, and how to look things up in it."""
 
+import copy
 import functools
 import hashlib
 import itertools
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from inspraak_dev import kustomize
+from inspraak_dev.programs import kustomize
 
 K8S = Path(__file__).parents[1] / "k8s"
 NAME, COMPONENT, PART = (f"app.kubernetes.io/{word}" for word in ("name", "component", "part-of"))
 DATA = "inspraak/data"
 Object = dict[str, Any]
+OVERLAYS = ("dev", "production")
+IMAGES = ("gateway", "web", "tenancy", "identity", "voting", "notifications")
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 STORES = (("data-plain", "dev-secrets"), ("data-operators", "external-secrets"))
 SCALERS = ((), ("autoscaling-hpa",), ("autoscaling-keda",))
@@ -48,6 +51,10 @@ class Rendering:
             if found == name or (kind == "ConfigMap" and found.rpartition("-")[0] == name):
                 return each
         raise LookupError(f"there is no {kind} {name} in {self.name}")
+
+    def copy(self) -> "Rendering":
+        """One that may be changed."""
+        return replace(self, objects=copy.deepcopy(self.objects))
 
     @property
     def ours(self) -> Iterator[Object]:
@@ -96,9 +103,6 @@ def combinations() -> list[tuple[str, ...]]:
     return [(*stores, *scaler, *some) for stores in STORES for scaler in SCALERS for some in chosen]
 
 
-OVERLAYS = ("dev", "production")
-
-
 @functools.cache
 def overlay(name: str) -> Rendering:
     folder = K8S / "overlays" / name
@@ -121,9 +125,6 @@ def combination(components: tuple[str, ...]) -> Rendering:
         }
         (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(lines))
         return Rendering("+".join(components), _objects(Path(folder)), frozenset(components))
-
-
-IMAGES = ("gateway", "web", "tenancy", "identity", "voting", "notifications")
 
 
 def _objects(folder: Path) -> list[Object]:

@@ -17,9 +17,13 @@ DOCKERFILE = (CLONE / "Dockerfile").read_text()
 LAST = DOCKERFILE.rpartition("\nFROM ")[2]
 
 
+def hadolint(file: Path) -> "subprocess.CompletedProcess[str]":
+    program = Path(sys.executable).with_name("hadolint")
+    return subprocess.run([program, file], capture_output=True, text=True, check=False)
+
+
 def test_hadolint_finds_nothing():
-    hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([hadolint, CLONE / "Dockerfile"], capture_output=True, text=True, check=False)
+    done = hadolint(CLONE / "Dockerfile")
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -27,9 +31,7 @@ def test_hadolint_would_find_something(tmp_path):
     (tmp_path / "Dockerfile").write_text(
         DOCKERFILE.replace("USER 10001:10001", "USER root").replace("uv==0.13.9", "uv")
     )
-    hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run([hadolint, tmp_path / "Dockerfile"], capture_output=True, text=True, check=False)
-    assert {"DL3002", "DL3013"} <= set(re.findall(r"DL\d+", done.stdout))
+    assert {"DL3002", "DL3013"} <= set(re.findall(r"DL\d+", hadolint(tmp_path / "Dockerfile").stdout))
 
 
 def test_an_image_runs_as_the_user_that_pods_name_and_hears_signals():

@@ -2,10 +2,8 @@
 
 import pytest
 
-from deploy.tests.checks import CHECKS, broker, capacity, network, pods, references, schemas, settings
+from deploy.tests.checks import CHECKS, schemas
 from deploy.tests.rendering import OVERLAYS, combination, combinations, overlay
-
-assert all((broker, capacity, network, pods, references, schemas, settings))  # importing them names their checks
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

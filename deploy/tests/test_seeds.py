@@ -1,21 +1,15 @@
 """Each check finds the mistake that it is there for: one thing is changed in what an overlay renders to, and named."""
 
-import copy
-import dataclasses
-
 import pytest
 
 from deploy.tests.checks import CHECKS, schemas
-from deploy.tests.rendering import name_of, overlay
-from deploy.tests.seeds import SEEDS, pods, references, servers
-from deploy.tests.test_overlays import OVERLAYS
-
-assert all((pods, references, servers))  # importing them notes their seeds
+from deploy.tests.rendering import OVERLAYS, name_of, overlay
+from deploy.tests.seeds import SEEDS
 
 
 @pytest.mark.parametrize(("check", "says", "on", "change"), SEEDS)
 def test_a_seeded_mistake_is_found_by_the_check_that_is_there_for_it(check, says, on, change):
-    changed = dataclasses.replace(overlay(on), objects=copy.deepcopy(overlay(on).objects))
+    changed = overlay(on).copy()
     change(changed)
     found = list(CHECKS[check](changed))
     assert any(says in problem for problem in found), found
@@ -40,7 +34,7 @@ def test_every_check_has_a_mistake_that_it_finds():
     ids=["two_listeners_of_one_name", "certificates_without_tls", "an_unknown_fallback", "an_unknown_field"],
 )
 def test_the_operators_own_schemas_and_rules_refuse(kind, name, change, says):
-    changed = dataclasses.replace(overlay("production"), objects=copy.deepcopy(overlay("production").objects))
+    changed = overlay("production").copy()
     change(changed.get(kind, name)["spec"])
     assert any(says in problem.lower() or says in problem for problem in CHECKS["operators"](changed))
 

@@ -5,15 +5,15 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from inspraak_dev import kustomize
 from inspraak_dev.errors import StackError
+from inspraak_dev.programs import kustomize
 
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """No program is remembered, none is fetched yet."""
     kustomize.program.cache_clear()
-    monkeypatch.setattr(kustomize, "FETCHED", tmp_path / "kustomize" / "4.5.4")
+    monkeypatch.setattr(kustomize, "FETCHED", tmp_path / "cache" / "kustomize")
     yield
     kustomize.program.cache_clear()
 

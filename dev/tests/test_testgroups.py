@@ -37,9 +37,9 @@ def test_every_file_runs_in_one_process_and_two_run_side_by_side(tmp_path: Path)
     seen = tmp_path / "seen"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", *PARALLEL, "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir=.", "."],
+        [sys.executable, "-m", "pytest", "-p", "xdist", *PARALLEL, "-c", os.devnull, "--rootdir=.", "."],
         cwd=tmp_path,
-        env=kept | {"SEEN": str(seen)},
+        env=kept | {"SEEN": str(seen), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from inspraak_dev.topology import topologies
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.checks.settings import environment_of
 from deploy.tests.rendering import Rendering, name_of, role_of, title
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from chassis.db import ASKED_AT_FIRST
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.checks.settings import environment_of, settings_of, table
 from deploy.tests.rendering import Object, Rendering, main_of, name_of, path_of, role_of, title
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.checks.settings import environment_of
 from deploy.tests.declared import CALLS, SERVICES, SMTP
 from deploy.tests.rendering import DATA, WORKLOADS, Object, Rendering, labels_of, main_of, name_of, path_of, role_of

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.checks.settings import environment_of
 from deploy.tests.rendering import WORKLOADS, Object, Rendering, main_of, path_of, pod_of, role_of, title
 

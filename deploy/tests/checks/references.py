@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.checks.settings import keys_of
 from deploy.tests.rendering import (
     WORKLOADS,

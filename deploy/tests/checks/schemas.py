@@ -11,7 +11,7 @@ import kubernetes_validate
 import yaml
 from kubernetes_validate import utils
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.rendering import Object, Rendering, fingerprint, title
 
 VERSIONS = ("1.34", "1.35")  # those that the operators' releases are tested with

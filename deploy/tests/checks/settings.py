@@ -10,7 +10,7 @@ from unittest import mock
 from chassis.settings import BadSettingsError, Settings
 from gateway.routes import Table
 
-from deploy.tests.checks import check
+from deploy.tests.checks.registry import check
 from deploy.tests.declared import CALLS, HARMLESS, SECRET_CALLS, SERVICES
 from deploy.tests.rendering import Object, Rendering, main_of, role_of, title
 

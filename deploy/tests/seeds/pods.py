@@ -1,7 +1,7 @@
 """Mistakes in objects and in pods."""
 
 from deploy.tests.rendering import Rendering, pod_of
-from deploy.tests.seeds import main, pod, remove, seed, spec
+from deploy.tests.seeds.registry import main, pod, remove, seed, spec
 
 
 @seed("kubernetes", "readOnlyRootFileSystem")

@@ -1,7 +1,7 @@
 """Mistakes in what refers to something else, and in settings."""
 
 from deploy.tests.rendering import Rendering
-from deploy.tests.seeds import main, remove, seed, spec, variable
+from deploy.tests.seeds.registry import main, remove, seed, spec, variable
 
 
 @seed("selectors", "Service voting selects no pod")

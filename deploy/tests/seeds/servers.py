@@ -1,7 +1,7 @@
 """Mistakes at the broker, the databases and the network, and in how much of each there is."""
 
 from deploy.tests.rendering import Object, Rendering, pod_of
-from deploy.tests.seeds import remove, seed, spec, variable
+from deploy.tests.seeds.registry import remove, seed, spec, variable
 
 
 @seed("topology", "('events', 'identity', 'voting.official_acted.v1')")

@@ -1,7 +1,9 @@
 """Grafana dashboards as data: what a panel shows, in which unit, and what to do about it."""
 
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import string
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,32 +14,46 @@ from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 
 SOURCE = "datasource"
-BOARD_VARIABLES = {"$__rate_interval": "5m", "$service": "voting"}
-"""What Grafana fills in, with an example of what."""
 DATASOURCE = models.DataSourceRef(type_val="prometheus", uid=f"${{{SOURCE}}}")
 AS_LINE = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
 GREEN, RED = "green", "red"
 
 
 @dataclass(frozen=True)
-class Query:
-    """One line of a panel: PromQL and how the line is called."""
-
-    expr: str
-    legend: str
-
-
-@dataclass(frozen=True)
 class View:
-    """A panel. `description` says what to do; `red_from` is where a value begins to be bad."""
+    """A panel: lines over time, or the latest values as numbers.
+
+    `queries` are what lines are called and their PromQL, `description` says what to do, `red_from` is where a value
+    begins to be bad.
+    """
 
     title: str
-    description: str
     unit: str
-    queries: tuple[Query, ...]
-    width: int = 12
-    number: bool = False
-    red_from: float | None = None
+    queries: Mapping[str, str]
+    description: str
+    width: int
+    number: bool
+    red_from: float | None
+
+
+def lines(
+    title: str, unit: str, queries: Mapping[str, str], description: str, *, red_from: float | None = None
+) -> View:
+    """A panel of lines, half as wide as the board."""
+    return View(title, unit, queries, description, width=12, number=False, red_from=red_from)
+
+
+def number(
+    title: str,
+    unit: str,
+    queries: Mapping[str, str],
+    description: str,
+    *,
+    width: int = 6,
+    red_from: float | None = None,
+) -> View:
+    """A tile of numbers; `width` is how many of the board's 24 columns it takes."""
+    return View(title, unit, queries, description, width=width, number=True, red_from=red_from)
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Board:
     uid: str
     title: str
     description: str
-    rows: Sequence[tuple[str, Sequence[View]]]
+    rows: Mapping[str, Sequence[View]]
     choose: tuple[str, str] | None = None
     """The name of a variable, and the `label_values(…)` that fills it."""
 
@@ -68,11 +84,11 @@ def text_of(board: Board) -> str:
     )
     if board.choose:
         made = made.with_variable(_choice(*board.choose))
-    numbers = iter(range(1, 1000))
-    for heading, views in board.rows:
+    numbers = itertools.count(1)
+    for heading, views in board.rows.items():
         made = made.with_row(build.Row(heading).id(next(numbers)))
-        for panel in _panels(views, numbers):
-            made = made.with_panel(panel)
+        for view in views:
+            made = made.with_panel(_panel(view).id(next(numbers)))
     return json.dumps(made.build(), cls=JSONEncoder, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -88,28 +104,26 @@ def _choice(name: str, query: str) -> build.QueryVariable:
     )
 
 
-def _panels(views: Iterable[View], numbers: Iterator[int]) -> Iterator[Any]:
-    for view in views:
-        panel: Any = stat.Panel() if view.number else _lines()
-        panel = (
-            panel.id(next(numbers))
-            .title(view.title)
-            .description(view.description)
-            .datasource(DATASOURCE)
-            .unit(view.unit)
-            .min(0)
-            .span(view.width)
-            .height(4 if view.number else 8)
-        )
-        if view.red_from is not None:
-            panel = panel.thresholds(_thresholds(view.red_from))
-            panel = panel if view.number else panel.thresholds_style(AS_LINE)
-        for letter, query in zip("ABCDEF", view.queries, strict=False):
-            panel = panel.with_target(_target(query, instant=view.number).ref_id(letter))
-        yield panel
+def _panel(view: View) -> Any:
+    panel: Any = stat.Panel() if view.number else _timeseries()
+    panel = (
+        panel.title(view.title)
+        .description(view.description)
+        .datasource(DATASOURCE)
+        .unit(view.unit)
+        .min(0)
+        .span(view.width)
+        .height(4 if view.number else 8)
+    )
+    if view.red_from is not None:
+        panel = panel.thresholds(_thresholds(view.red_from))
+        panel = panel if view.number else panel.thresholds_style(AS_LINE)
+    for letter, (legend, expr) in zip(string.ascii_uppercase, view.queries.items(), strict=False):
+        panel = panel.with_target(_target(expr, legend, instant=view.number).ref_id(letter))
+    return panel
 
 
-def _lines() -> timeseries.Panel:
+def _timeseries() -> timeseries.Panel:
     legend = (
         common.VizLegendOptions()
         .display_mode(common_models.LegendDisplayMode.TABLE)
@@ -125,6 +139,6 @@ def _thresholds(red_from: float) -> build.ThresholdsConfig:
     return build.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps)
 
 
-def _target(query: Query, *, instant: bool) -> prometheus.Dataquery:
-    target = prometheus.Dataquery().expr(query.expr).legend_format(query.legend).datasource(DATASOURCE)
+def _target(expr: str, legend: str, *, instant: bool) -> prometheus.Dataquery:
+    target = prometheus.Dataquery().expr(expr).legend_format(legend).datasource(DATASOURCE)
     return target.instant() if instant else target.range()

@@ -156,11 +156,9 @@ def _burning(objectives: Iterable[Slo]) -> Iterable[Rule]:
 
 def _too_fast(slo: Slo, burn: Burn) -> str:
     limit = f"{burn.rate * slo.budget:.6g}"
-    share = f'slo:bad:ratio{{window}}{{{{slo="{slo.name}"}}}} > {limit}'
-    parts = [share.format(window=burn.long), share.format(window=burn.short)]
+    both = " and ".join(f'slo:bad:ratio{window}{{slo="{slo.name}"}} > {limit}' for window in (burn.long, burn.short))
     enough = slo.events(burn.long)
-    together = " and ".join(parts)
-    return f"{together} and on () ({enough})" if enough else together
+    return f"{both} and on () ({enough})" if enough else both
 
 
 def _days(days: float) -> str:

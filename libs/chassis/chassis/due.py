@@ -99,8 +99,7 @@ async def _set(
 
 
 def _values(when: datetime, traceparent: str | None) -> dict[str, Any]:
-    fresh: dict[str, Any] = {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None}
-    return fresh | {"traceparent": traceparent}
+    return {"due_at": when, "attempts": 0, "state": "waiting", "last_error": None, "traceparent": traceparent}
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Final
 
-from voting.rules.grades import GRADES
 from voting.rules.preflib import Election
 from voting.rules.result import Because, Fact, Matrix, Result, Round
-from voting.rules.terms import Rule
+from voting.rules.terms import GRADES, Rule
 
 RULES: Final = {
     Rule.YES_NO: "yes or no",

@@ -47,7 +47,7 @@ async def test_the_current_state_is_sent_again_to_one_queue_with_its_own_sequenc
     assert await rig.worker().republish(None, rig.service) == [f"{rig.service} has no state to send"]
 
 
-async def test_the_worker_tells_how_much_waits_and_how_late_itis_now(rig: Any) -> None:
+async def test_the_worker_tells_how_much_waits_and_how_late_it_is(rig: Any) -> None:
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     async with rig.session() as session:
         emit(session, rig.make(), sequence=1, now=hour_ago)

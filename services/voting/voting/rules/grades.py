@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from voting.rules.ballots import Ballot
-from voting.rules.terms import HIGHEST_GRADE, LOWEST_GRADE
-
-GRADES: Final = range(LOWEST_GRADE, HIGHEST_GRADE + 1)
+from voting.rules.terms import GRADES, LOWEST_GRADE
 
 Histogram = tuple[int, ...]
 """The number of ballots that give each grade, the lowest grade first: six numbers."""

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Final
 
 from voting.rules.ballots import Ballot
-from voting.rules.terms import HIGHEST_GRADE, LOWEST_GRADE, NO, Rule
+from voting.rules.terms import GRADES, NO, Rule
 
 
 class Kind(StrEnum):
@@ -47,7 +47,6 @@ GRADED: Final = (Rule.SCORE, Rule.MAJORITY_JUDGMENT)
 RULES: Final = dict.fromkeys(Kind, RANKED) | {Kind.CAT: (Rule.YES_NO, Rule.SINGLE, Rule.APPROVAL, *GRADED)}
 """The rules that can count a kind of file."""
 
-GRADES: Final = HIGHEST_GRADE - LOWEST_GRADE + 1
 BLANK: Final = "NUMBER BLANK BALLOTS"
 """A header line of our own: an order names somebody, so that blank ballots cannot stand among the orders."""
 
@@ -129,17 +128,16 @@ class Election:
 
     def _grades(self, rule: Rule) -> tuple[int, ...]:
         """The grade that each category is."""
-        if len(self.categories) != GRADES:
-            raise PrefLibError(
-                f"{len(self.categories)} categories; the rule {rule} asks for {GRADES}, a grade each", self.kind_line
-            )
-        numbers = [_number(name) for name in self.categories]
-        if None in numbers:
-            return tuple(range(HIGHEST_GRADE, LOWEST_GRADE - 1, -1))
-        if sorted(number for number in numbers if number is not None) != list(range(LOWEST_GRADE, HIGHEST_GRADE + 1)):
-            reason = f"the categories are numbers, and not the grades {LOWEST_GRADE} to {HIGHEST_GRADE}"
+        if len(self.categories) != len(GRADES):
+            reason = f"{len(self.categories)} categories; the rule {rule} asks for {len(GRADES)}, a grade each"
+            raise PrefLibError(reason, self.kind_line)
+        numbers = tuple(number for name in self.categories if (number := _number(name)) is not None)
+        if len(numbers) < len(self.categories):
+            return tuple(reversed(GRADES))
+        if sorted(numbers) != list(GRADES):
+            reason = f"the categories are numbers, and not the grades {GRADES[0]} to {GRADES[-1]}"
             raise PrefLibError(f"{reason}: which is the best cannot be known", self.kind_line)
-        return tuple(number for number in numbers if number is not None)
+        return numbers
 
 
 def _graded(order: Ballot, grades: tuple[int, ...]) -> Ballot:

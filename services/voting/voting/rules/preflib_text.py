@@ -10,12 +10,12 @@ from typing import Final
 
 from voting.rules.ballots import Ballot
 from voting.rules.preflib import BLANK, Kind
-from voting.rules.terms import HIGHEST_GRADE, LOWEST_GRADE, Form
+from voting.rules.terms import GRADES, Form
 
 CATEGORIES: Final[Mapping[Form, tuple[str, ...]]] = {
     Form.ONE: ("Chosen", "Not chosen"),
     Form.SET: ("Approved", "Not approved"),
-    Form.GRADES: tuple(str(grade) for grade in range(HIGHEST_GRADE, LOWEST_GRADE - 1, -1)),
+    Form.GRADES: tuple(map(str, reversed(GRADES))),
 }
 DESCRIPTIONS: Final[Mapping[Form, str]] = {
     Form.ONE: "Each voter chose one alternative; a blank ballot chose none.",
@@ -103,8 +103,7 @@ def line(ballot: Ballot, times: int, contents: Contents) -> str:
     if contents.form is Form.RANKING:
         groups: Sequence[Sequence[int]] = ballot
     elif contents.form is Form.GRADES:
-        best_first = range(HIGHEST_GRADE, LOWEST_GRADE - 1, -1)
-        groups = [[option for option, grade in ballot if grade == this] for this in best_first]
+        groups = [[option for option, grade in ballot if grade == this] for this in reversed(GRADES)]
     else:
         chosen = [option for group in ballot for option in group]
         groups = [chosen, [option for option in range(1, contents.options + 1) if option not in chosen]]

@@ -2,9 +2,9 @@
 
 from fractions import Fraction
 
-from voting.rules.grades import GRADES, Grades, Histogram, highest, lowest
+from voting.rules.grades import Grades, Histogram, highest, lowest
 from voting.rules.result import Fact, Result, Round, rank
-from voting.rules.terms import Rule
+from voting.rules.terms import GRADES, Rule
 
 
 def score(grades: Grades) -> Result:

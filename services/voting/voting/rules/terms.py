@@ -50,6 +50,7 @@ NO: Final = 2
 
 LOWEST_GRADE: Final = 0
 HIGHEST_GRADE: Final = 5
+GRADES: Final = range(LOWEST_GRADE, HIGHEST_GRADE + 1)
 
 READS: Final[dict[Rule, frozenset[Form]]] = {
     Rule.YES_NO: frozenset({Form.ONE}),

@@ -1,17 +1,16 @@
 """What a PromQL expression asks for, and whether somebody measures it."""
 
+import functools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import promql_parser
-import yaml
 from inspraak_dev.observability import catalogue
 
-FOLDER = Path(__file__).parents[1] / "observability"
-RULES = [rule for group in yaml.safe_load((FOLDER / "rules.yaml").read_text())["groups"] for rule in group["rules"]]
+from deploy.tests.observability.committed import RULES
 
 
+@functools.cache
 def known() -> Mapping[str, frozenset[str]]:
     """Series -> labels of what the code, others and our own recording rules tell."""
     recorded = {rule["record"]: frozenset(rule["labels"]) for rule in RULES if "record" in rule}

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from chassis.telemetry import ADDRESSES, QUERY
 
-FILE = Path(__file__).parents[1] / "observability" / "collector.yaml"
+FILE = Path(__file__).parents[2] / "observability" / "collector.yaml"
 KINDS = ("receivers", "processors", "exporters")
 
 
