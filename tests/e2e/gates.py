@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.async_api import BrowserContext, CDPSession, ConsoleMessage, Page, Request, Response
 
 from tests.e2e.checks import violations
 from tests.e2e.focus import focus_both_ways, focus_forward
@@ -128,14 +128,15 @@ class Traffic:
         if "default-src 'none'" not in policy or "unsafe" in policy:
             self.trouble.append(f"content-security-policy: {policy!r}")
 
-    async def weigh(self, context: BrowserContext, page: Page) -> None:
-        """Count bytes as they come over the wire, headers included (CDP, Network domain)."""
+    async def weigh(self, context: BrowserContext, page: Page) -> CDPSession:
+        """Count bytes as they come over the wire, headers included (CDP, Network domain), until that is disabled."""
         kinds: dict[str, str] = {}
         session = await context.new_cdp_session(page)
         await session.send("Network.enable")
         await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
         session.on("Network.responseReceived", lambda told: kinds.update({told["requestId"]: told["type"]}))
         session.on("Network.loadingFinished", lambda told: self._weighed(kinds, told))
+        return session
 
     def _weighed(self, kinds: dict[str, str], told: dict[str, Any]) -> None:
         kind = {"Document": "html", "Stylesheet": "css", "Script": "js"}.get(kinds.get(told["requestId"], ""))
@@ -181,5 +182,4 @@ GATES = {
     "forced colours": Gate((focus_forward, fits), 1280, 400, {"forced_colors": "active"}),
     "reduced motion": Gate((still,), 1280, 800, {"reduced_motion": "reduce"}),
     "focus over a keyboard": Gate((focus_both_ways,), 360, 500),
-    "focus on a flat screen": Gate((focus_forward,), 1280, 400),
 }

@@ -53,13 +53,14 @@ class Windows:
         self.spent.append(page.context)
         if patch:
             await page.route("**/*", patch)
-        if weigh:
-            await traffic.weigh(page.context, page)
-        await self.go(page, line, wait_until="networkidle" if weigh else "load")
+        scales = await traffic.weigh(page.context, page) if weigh else None
+        await self.go(page, line)
+        if scales:  # its answer comes after what it was told before
+            await scales.send("Network.disable")
         return page, traffic
 
-    async def go(self, page, line, language="nl", wait_until="load"):
-        answer = await page.goto(self.world.url(line, language), wait_until=wait_until)
+    async def go(self, page, line, language="nl"):
+        answer = await page.goto(self.world.url(line, language))
         assert answer.status == line.status, f"{page.url}: {answer.status}"
         assert page.url == self.world.url(line, language), "it led elsewhere"
 
@@ -156,7 +157,7 @@ SEEDS = [
      style("main::before{content:'';position:fixed;inset:auto 0 0;block-size:60%;background:tan}"),
      "is under something else"),
     ("focus over a keyboard", style(".bottom{position:fixed;inset-inline-start:-9999px}"), "is not on the screen"),
-    ("focus on a flat screen", style("*:focus-visible{outline:none!important;box-shadow:none!important}"),
+    ("focus over a keyboard", style("*:focus-visible{outline:none!important;box-shadow:none!important}"),
      "its focus cannot be seen"),
     ("forced colours", style("*:focus-visible{outline:none!important;box-shadow:0 0 0 4px red!important}"),
      "its focus cannot be seen"),
