@@ -16,6 +16,7 @@ from inspraak_dev.stack import lifecycle
 from inspraak_dev.stack.stack import Stack
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from tests.e2e.checks import with_axe
 from tests.integration.platform import surroundings
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -147,7 +148,7 @@ async def at_a_screen(platform: Platform, browser: Browser) -> AsyncIterator[Any
             viewport={"width": width, "height": WIDTHS.get(width, 800)}, java_script_enabled=scripts, locale="nl-BE"
         )
         contexts.append(made)
-        return made
+        return await with_axe(made)
 
     async def sit(*, width: int = 1280, scripts: bool = True) -> Person:
         context = await context_of(width, scripts=scripts)

@@ -11,6 +11,7 @@ from web.routes import routes
 from yarl import URL
 
 from tests.e2e import table, world
+from tests.e2e.checks import with_axe
 from tests.e2e.gates import GATES, Traffic, fits
 
 pytestmark = pytest.mark.e2e
@@ -34,7 +35,7 @@ class Windows:
         phone = {"width": GATES["phone"].width, "height": GATES["phone"].height}
         context = await self.browser.new_context(viewport=phone, locale="nl-BE", storage_state=self.world.people[who])
         traffic = Traffic(self.world.site)
-        page = await context.new_page()
+        page = await (await with_axe(context)).new_page()
         traffic.listen(page)
         return page, traffic
 
