@@ -92,3 +92,23 @@ def test_only_languages_that_the_interface_speaks_are_offered():
 def test_languages_are_called_by_their_own_names():
     assert [language(tag).name for tag in LANGUAGES] == ["Nederlands", "Français", "Deutsch", "English"]
     assert language("nl").name_of("fr") == "Frans"
+
+
+def texts_of(tag) -> list[str]:
+    strings = [message.string for message in read_catalogue(tag) if message.id]
+    return [text for one in strings for text in (one if isinstance(one, tuple) else (one,))]
+
+
+def test_french_signs_stand_behind_a_space_at_which_no_line_may_end():
+    forgotten = re.compile(r"(?<![ \d])[:;!?»]|«(?! )")  # 20:00 is an hour
+    assert [text for text in texts_of("fr") if forgotten.search(text)] == []
+    said = language("fr").gettext
+    shown = [said(message.id) for message in read_catalogue("fr") if message.id and isinstance(message.id, str)]
+    assert [text for text in shown if re.search(r" [:;!?»]|« ", text)] == []
+    assert said("%(part)s: %(whole)s") == "%(part)s\N{NO-BREAK SPACE}: %(whole)s"
+
+
+@pytest.mark.parametrize(("tag", "word"), [("nl", r"\bregels?\b"), ("fr", r"\brègle"), ("de", r"\bRegel")])
+def test_what_counts_the_votes_is_called_a_method_and_nothing_else(tag, word):
+    others = "alinea|WCAG"  # the line of a text, and the guidelines
+    assert [text for text in texts_of(tag) if re.search(word, text) and not re.search(others, text)] == []

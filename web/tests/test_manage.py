@@ -354,6 +354,23 @@ async def test_a_poll_that_was_announced_meanwhile_keeps_the_text_too(desk, gate
     assert 'value="Te laat"' in page.text
 
 
+@pytest.mark.parametrize("step", ["question", "answers", "when"])
+async def test_each_step_can_be_saved_and_finished_later_as_it_is(desk, gateway, step):
+    show(gateway, options=[], opens_at=None, closes_at=None)
+    gateway.on("PATCH", API, 200, {"poll_id": POLL, "status": "draft", "titles": {}, "rule": "single", "version": 8})
+    fields = {"titles-nl": "Welk plein?", "rule": "single", "start": "time", "version": "7"}
+    page = await send(desk, f"{MINE}/{step}?back=check", do="later", **fields)
+    assert page.location == f"{MINE}?done=saved"
+    assert len(gateway.calls("PATCH", API)) == 1
+
+
+async def test_a_new_poll_can_be_finished_later_too(desk, gateway):
+    show(gateway)
+    gateway.on("POST", "/api/v1/polls", 201, {"poll_id": POLL, "status": "draft", "titles": {}, "rule": "single"})
+    page = await send(desk, "/nl/manage/polls/new", do="later", titles__nl="Welk plein?", rule="single", key="a" * 32)
+    assert page.location == f"{MINE}?done=saved"
+
+
 # Check, announce, preview
 
 
@@ -399,9 +416,12 @@ async def test_pressing_announce_twice_ends_at_the_announced_poll(desk, gateway)
 @pytest.mark.parametrize("rule", ["yes_no", "single", "approval", "irv", "schulze"])
 async def test_the_preview_shows_the_ballot_in_every_language_and_cannot_be_cast(desk, gateway, rule):
     show(gateway, rule=rule)
-    for tag, title in (("nl", "Welk plein?"), ("fr", "Quelle place ?")):
+    said = (("nl", "Welk plein?", "Hoe wordt dit geteld?"), ("fr", "Quelle place ?", "Comment compte-t-on"))
+    for tag, title, counting in said:
         page = await desk.get(f"/{tag}/manage/polls/{POLL}/preview")
         assert title in page.text
+        assert counting in page.text
+        assert page.text.count(f'href="/en/manage/polls/{POLL}/preview') <= 1, "languages are changed in one place"
         assert 'id="ballot"' in page.text
         assert 'type="submit"' not in page.text.split("<main")[1]
 

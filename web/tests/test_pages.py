@@ -160,7 +160,7 @@ async def test_a_ballot_of_points_says_what_its_ends_mean(browser, gateway):
     gateway.show(rule="score")
     page = await browser.get(PATH)
     assert page.text.count('type="radio"') == 18
-    assert page.text.count('0<span class="ds-sr-only">: heel slecht</span></label>') == 3
+    assert page.text.count('0<span class="ds-sr-only">, heel slecht</span></label>') == 3
     assert "Een antwoord zonder punten telt als 0." in page.text
 
 
@@ -301,7 +301,7 @@ async def test_a_result_is_a_sentence_bars_a_table_and_the_ballots_to_download(b
     assert page.text.count("<rect") == 2 + 6 + 6
     assert "Ronde na ronde" in page.text
     assert "Antwoord tegen antwoord" in page.text
-    assert "Andere regels hadden een andere uitkomst gegeven" in page.text
+    assert "Andere methodes hadden een andere uitkomst gegeven" in page.text
     assert f'href="/api/v1/polls/{POLL}/ballots.csv"' in page.text
     assert len(gzip.compress(page.text.encode())) < 14 * 1024
 

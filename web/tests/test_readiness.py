@@ -69,8 +69,15 @@ def test_what_keeps_a_draft_from_being_announced_is_found_and_nothing_else_block
 def test_every_text_is_there_or_missing_in_each_language(poll):
     for one in readiness.completeness(poll, LANGUAGES, NL):
         texts = [poll.titles, poll.descriptions, *(t for o in poll.options for t in (o.labels, o.descriptions))]
-        assert one.of == sum(1 for text in texts if any(text.values()))
+        lacking = 0 if poll.rule == "yes_no" else max(0, 2 - len(poll.options))
+        assert one.of == sum(1 for text in texts if any(text.values())) + lacking
         assert one.have == sum(1 for text in texts if text.get(one.tag))
+
+
+def test_a_draft_without_its_answers_is_complete_in_no_language_and_says_so_once():
+    poll = draft(titles={"nl": "Plein", "fr": "Place"}, options=[])
+    assert [(one.have, one.of) for one in readiness.completeness(poll, ["nl", "fr"], NL)] == [(2, 4), (2, 4)]
+    assert "antwoord" not in words(poll).replace("minder dan twee antwoorden", "")
 
 
 def test_a_missing_translation_says_which_texts_and_what_citizens_read_then():

@@ -10,6 +10,7 @@ from web import contrast
 from web.fields import Form
 from web.gallery import COLOUR, COLOURS, NOW, PATH
 from web.i18n import LANGUAGES, Text, language
+from web.rules_explained import explain_all
 from web.visit import Visit
 
 OFFICIALS = f"{PATH}/officials"
@@ -45,6 +46,8 @@ def _facts(visit: Visit, colour: str) -> dict[str, Any]:
         ],
         "draft": SimpleNamespace(poll=SimpleNamespace(version=3, rule="single")),
         "yes_no": SimpleNamespace(poll=SimpleNamespace(version=3, rule="yes_no")),
+        "linked": SimpleNamespace(id=7, title=here),
+        "explained": explain_all(visit.lang),
         "texts": {"nl": "Wat komt er op het plein?"},
         "pairs": contrast.table(f"#{colour}", "light", visit.lang.gettext)[:3],
     }  # fmt: skip

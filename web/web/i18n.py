@@ -6,6 +6,7 @@ language of the source, so it has no catalogue.
 
 import gettext as gnu_gettext
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,8 @@ from web import pseudo
 LOCALES = Path(__file__).parent / "locale"
 TERRITORIES = {"nl": "nl_BE", "fr": "fr_BE", "de": "de_BE", "en": "en_GB"}
 LANGUAGES = tuple(TERRITORIES)
+SPACE_IN_FRENCH = re.compile(r" (?=[:;!?»])|(?<=«) ")
+NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST_HEADER = 256  # characters of Accept-Language that are read
 
 
@@ -109,15 +112,31 @@ def _translations(tag: str) -> gnu_gettext.NullTranslations:
     if tag == pseudo.TAG:
         return pseudo.Pseudo(_messages())
     compiled = io.BytesIO()
-    write_mo(compiled, read_catalogue(tag))
+    catalogue = read_catalogue(tag)
+    if tag == "fr":
+        _keep_together(catalogue)
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return gnu_gettext.GNUTranslations(compiled)
+
+
+def _keep_together(catalogue: Catalog) -> None:
+    """French sets a space before these signs and inside these quotes, at which no line may end."""
+    for message in catalogue:
+        if message.id and message.string:
+            texts = tuple(SPACE_IN_FRENCH.sub(NO_BREAK, text) for text in _texts(message.string))
+            message.string = texts[0] if isinstance(message.string, str) else texts
+
+
+def _texts(strings: str | Sequence[str]) -> Sequence[str]:
+    """One text, or the singular and the plurals."""
+    return [strings] if isinstance(strings, str) else strings
 
 
 def _messages() -> Sequence[str]:
     """Every message that a catalogue knows, one and many apart."""
     ids = [message.id for message in read_catalogue("nl") if message.id]
-    return [one for found in ids for one in ([found] if isinstance(found, str) else found)]
+    return [one for found in ids for one in _texts(found)]
 
 
 def _quality(parameters: Sequence[str]) -> float:

@@ -18,6 +18,7 @@ SATURDAY, SUNDAY = 5, 6
 MORNING, EVENING, NIGHT = 7, 18, 22  # hours on the wall
 RANKED = frozenset({"irv", "schulze"})
 Step = Literal["question", "answers", "when"]
+Named = tuple[Step, str, api.Multiloc]  # where a text is written, what it is, and the text by language
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,11 @@ def warnings_in(poll: api.Poll, languages: Sequence[str], lang: Language, now: d
 
 
 def completeness(poll: api.Poll, languages: Sequence[str], lang: Language) -> list[Completeness]:
-    """For each language; a text that is in none of them is not missing, it was left out."""
-    texts = [(step, name, words) for step, name, words in _all_texts(poll, lang) if any(words.values())]
+    """For each language: the texts that the draft has in any language, and the answers that it needs and lacks."""
+    return _completeness([*_written_texts(poll, lang), *_answers_to_come(poll, lang)], languages)
+
+
+def _completeness(texts: Sequence[Named], languages: Sequence[str]) -> list[Completeness]:
     return [
         Completeness(
             tag,
@@ -70,7 +74,20 @@ def completeness(poll: api.Poll, languages: Sequence[str], lang: Language) -> li
     ]
 
 
-def _all_texts(poll: api.Poll, lang: Language) -> Iterator[tuple[Step, str, api.Multiloc]]:
+def _written_texts(poll: api.Poll, lang: Language) -> list[Named]:
+    """A text that is in no language is not missing: it was left out."""
+    return [text for text in _all_texts(poll, lang) if any(text[2].values())]
+
+
+def _answers_to_come(poll: api.Poll, lang: Language) -> list[Named]:
+    """The answers without which a poll cannot be announced."""
+    if poll.rule == "yes_no":
+        return []
+    places = range(len(poll.options) + 1, FEWEST + 1)
+    return [("answers", lang.gettext("answer %(n)s") % {"n": place}, {}) for place in places]
+
+
+def _all_texts(poll: api.Poll, lang: Language) -> Iterator[Named]:
     gettext = lang.gettext
     yield "question", gettext("title"), poll.titles
     yield "question", gettext("question"), poll.questions or {}
@@ -94,7 +111,7 @@ def _errors(poll: api.Poll, lang: Language, now: datetime) -> Iterator[tuple[Ste
 
 def _untranslated(poll: api.Poll, languages: Sequence[str], lang: Language) -> Iterator[tuple[Step, str]]:
     words = lang.gettext("Not in %(language)s yet: %(texts)s. Citizens then read another language.")
-    for one in completeness(poll, languages, lang):
+    for one in _completeness(_written_texts(poll, lang), languages):  # that answers are missing is an error, said once
         steps: tuple[Step, ...] = ("question", "answers")
         for step in steps:
             names = [name for where, name in one.missing if where == step]

@@ -242,12 +242,24 @@ class RuleView:
 
     def _said(self, fact: api.Fact) -> Markup | None:
         gettext, ngettext = self._lang.gettext, self._lang.ngettext
-        number = 1 if fact.votes[:1] == ["1"] else 2  # votes may be fractions; only one is said differently
+        number = _one_or_many(fact.votes[:1])
         sentences = {
             "no_votes": gettext("Nobody chose an answer."),
-            "accepted": gettext("Accepted: %(first)s votes for yes and %(second)s for no."),
-            "rejected": gettext("Rejected: %(first)s votes for yes and %(second)s for no."),
-            "majority": gettext("%(names)s wins with %(first)s of %(second)s votes: more than half."),
+            "accepted": ngettext(
+                "Accepted: %(first)s vote for yes and %(second)s for no.",
+                "Accepted: %(first)s votes for yes and %(second)s for no.",
+                number,
+            ),
+            "rejected": ngettext(
+                "Rejected: %(first)s vote for yes and %(second)s for no.",
+                "Rejected: %(first)s votes for yes and %(second)s for no.",
+                number,
+            ),
+            "majority": ngettext(
+                "%(names)s wins with %(first)s of %(second)s vote: more than half.",
+                "%(names)s wins with %(first)s of %(second)s votes: more than half.",
+                _one_or_many(fact.votes[1:2]),
+            ),
             "most_votes": ngettext(
                 "%(names)s wins with %(first)s vote: the most, though not more than half.",
                 "%(names)s wins with %(first)s votes: the most, though not more than half.",
@@ -262,7 +274,11 @@ class RuleView:
                 "Undecided between %(names)s: the tied answers could drop out in too many orders to know who wins."
             ),
             "tie": gettext("A tie between %(names)s: they did equally well, and no lot was drawn."),
-            "most_points": gettext("%(names)s wins with %(first)s points: %(second)s on average."),
+            "most_points": ngettext(
+                "%(names)s wins with %(first)s point: %(second)s on average.",
+                "%(names)s wins with %(first)s points: %(second)s on average.",
+                number,
+            ),
         }
         if self.rule == "approval":
             sentences["majority"] = ngettext(
@@ -365,3 +381,8 @@ class ResultView:
 
 def _beats(matrix: api.Matrix, one: int, other: int) -> bool:
     return one != other and matrix[one][other] > matrix[other][one]
+
+
+def _one_or_many(votes: Sequence[str]) -> int:
+    """The number by which a sentence about votes is chosen: they may be fractions, and only one is said differently."""
+    return 1 if votes == ["1"] else 2

@@ -1,6 +1,7 @@
 """Each rule in plain words: to citizens what becomes of their ballot, to officials what it does to outcomes.
 
-Citizens read two sentences on the ballot and on the result; officials choose a rule by the longer text.
+People read of methods, never of rules: that is the word of the code and of the theory of voting. Citizens read two
+sentences on the ballot and on the result; officials choose by one sentence, and unfold the longer text.
 """
 
 from collections.abc import Mapping
@@ -11,16 +12,17 @@ from web.i18n import Language
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One rule: its name, and two texts in the reader's language."""
+    """One rule: its name, and three texts in the reader's language; the `essence` is one sentence."""
 
     name: str
+    essence: str
     citizens: str
     officials: str
 
 
 def explain(rule: str, lang: Language) -> Explained:
     """One rule; a rule that these pages do not know yet has its own name and no texts."""
-    return explain_all(lang).get(rule) or Explained(rule, "", "")
+    return explain_all(lang).get(rule) or Explained(rule, "", "", "")
 
 
 def explain_all(lang: Language) -> Mapping[str, Explained]:
@@ -34,15 +36,17 @@ def _named(lang: Language) -> dict[str, Explained]:
     return {
         "yes_no": Explained(
             gettext("Yes or no"),
+            gettext("People vote yes, no or blank, and the larger of yes and no decides."),
             gettext("Yes wins with more votes than no. Blank votes count as participation only."),
             gettext(
                 "For one question that can be accepted or rejected. It punishes questions that hold two things at "
-                "once: who wants only half of it has no answer to give. Use another rule as soon as there are three "
+                "once: who wants only half of it has no answer to give. Use another method as soon as there are three "
                 "ways out."
             ),
         ),
         "single": Explained(
             gettext("Most votes"),
+            gettext("People choose one answer, and the one with the most votes wins."),
             gettext("Each ballot counts for its first choice. The answer with the most votes wins."),
             gettext(
                 "It rewards answers that stand alone and punishes those that resemble each other: they share their "
@@ -52,6 +56,7 @@ def _named(lang: Language) -> dict[str, Explained]:
         ),
         "approval": Explained(
             gettext("Approval voting"),
+            gettext("People tick every answer that they agree with, and the one with the most ticks wins."),
             gettext("Each ballot counts once for every answer on it. The answer with the most votes wins."),
             gettext(
                 "It rewards answers that many people can live with, and similar answers take nothing from each other. "
@@ -68,6 +73,7 @@ def _ranked(lang: Language) -> dict[str, Explained]:
     return {
         "irv": Explained(
             gettext("Instant-runoff voting"),
+            gettext("People rank the answers, and the weakest one drops out round by round until one has a majority."),
             gettext(
                 "Each ballot counts for its best answer that is still in the race. Round by round the answer with the "
                 "fewest votes drops out, until one has more than half."
@@ -80,6 +86,7 @@ def _ranked(lang: Language) -> dict[str, Explained]:
         ),
         "schulze": Explained(
             gettext("Schulze method"),
+            gettext("People rank the answers, and the one that beats each other one in a duel wins."),
             gettext(
                 "Every two answers are compared: how many voters place the one above the other? Who beats each other "
                 "answer wins; else the strongest chains of comparisons decide."
@@ -99,6 +106,7 @@ def _graded(lang: Language) -> dict[str, Explained]:
     return {
         "score": Explained(
             gettext("Score voting"),
+            gettext("People give each answer 0 to 5 points, and the one with the most points wins."),
             gettext("Each ballot gives every answer 0 to 5 points. The answer with the most points wins."),
             gettext(
                 "It rewards answers that people feel strongly about: one 5 counts as much as five times 1. Whoever "
@@ -108,6 +116,7 @@ def _graded(lang: Language) -> dict[str, Explained]:
         ),
         "majority_judgment": Explained(
             gettext("Majority judgment"),
+            gettext("People judge each answer in words, and the one with the best middle grade wins."),
             gettext(
                 "All grades of an answer are put in order and the one in the middle counts: more than half of the "
                 "voters find the answer at least that good. The answer with the best middle grade wins; where two "

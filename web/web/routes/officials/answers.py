@@ -15,7 +15,7 @@ from web.fields import LONGEST_TEXT, Form
 from web.officials import POLLS as POLL_ROLES
 from web.polls import PollView
 from web.routes.officials.common import OvertakenError, languages_of, poll_of, saved, tags_of, to_poll
-from web.routes.officials.drafts import ONE, next_step, status_of
+from web.routes.officials.drafts import LATER, ONE, next_step, status_of
 from web.routes.officials.entrance import Page, officials_only
 from web.visit import Visit
 
@@ -61,7 +61,7 @@ async def save_answers(visit: Visit) -> Response:
     controls = {"": f"options-0-labels-{tags[0]}", "max_choices": "max_choices"}
     try:
         if sent.ok and await saved(visit, sent, view, body, controls):
-            return next_step(visit, view, "when")
+            return next_step(visit, view.id, "when")
     except OvertakenError as overtaken:
         return _page(visit, sent, view, rows, overtaken=str(overtaken))
     return _page(visit, sent, view, rows)
@@ -117,7 +117,7 @@ def _read(visit: Visit, form: Form, rows: Sequence[Row], view: PollView) -> dict
         labels = form.texts(f"options-{place}-labels", words % number, tags, required=True)
         about = form.texts(f"options-{place}-descriptions", more % number, tags, most=LONGEST_TEXT)
         options.append({"labels": labels, "descriptions": about})
-    if len(options) < FEWEST and form.value("do") != "later":
+    if len(options) < FEWEST and form.value("do") != LATER:
         empty = next((place for place, row in enumerate(rows) if not any(row.values())), 0)
         form.wrong(f"options-{empty}-labels-{tags[0]}", gettext("Write at least two answers"))
     body: dict[str, Any] = {"options": options}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -35,6 +36,7 @@ from web.wall_clock import instant, on_the_wall
 
 COMPARABLE = (frozenset({"single", "irv", "schulze"}), frozenset({"score", "majority_judgment"}))  # same ballots
 COPIED = {"titles", "questions", "descriptions", "rule", "compared_with", "max_choices", "level"}
+LATER = "later"  # the button that saves and leaves the rest for another time
 SUGGESTED_WEEKS, OPENS_AT, CLOSES_AT, FRIDAY = 3, 9, 20, 4
 
 
@@ -72,7 +74,7 @@ async def create(visit: Visit) -> Response:
         form.wrong(f"titles-{tags_of(visit)[0]}", words)
         return _question_page(visit, form, None)
     draft = api.read(api.Poll, made)
-    return to_poll(visit, draft.poll_id, "when" if draft.rule == "yes_no" else "answers")
+    return next_step(visit, draft.poll_id, "when" if draft.rule == "yes_no" else "answers")
 
 
 @officials_only(POLL_ROLES)
@@ -97,7 +99,7 @@ async def save_question(visit: Visit) -> Response:
         body |= _other_rule(visit, form, view, body["rule"])
     try:
         if form.ok and await saved(visit, form, view, body, _question_controls(visit)):
-            return next_step(visit, view, "when" if body["rule"] == "yes_no" else "answers")
+            return next_step(visit, view.id, "when" if body["rule"] == "yes_no" else "answers")
     except OvertakenError as overtaken:
         return _question_page(visit, form, view, overtaken=str(overtaken))
     return _question_page(visit, form, view)
@@ -166,13 +168,13 @@ def status_of(form: Form, overtaken: str) -> int:
     return CONFLICT if overtaken else 200 if form.ok else MISTAKEN
 
 
-def next_step(visit: Visit, view: PollView, step: str) -> Response:
-    """Where saving leads: on to the next step, or back to the check that sent one here."""
+def next_step(visit: Visit, poll_id: UUID, step: str) -> Response:
+    """Where saving leads: to the draft, back to the check that sent one here, or on to the next step."""
+    if (visit.sent or {}).get("do") == [LATER]:
+        return to_poll(visit, poll_id, done="saved")
     if visit.request.query_params.get("back") == "check":
-        return to_poll(visit, view.id, "check")
-    if (visit.sent or {}).get("do") == ["later"]:
-        return to_poll(visit, view.id, done="saved")
-    return to_poll(visit, view.id, step)
+        return to_poll(visit, poll_id, "check")
+    return to_poll(visit, poll_id, step)
 
 
 # Times
@@ -202,24 +204,24 @@ async def save_when(visit: Visit) -> Response:
     controls = {"": "closes_at-date", "opens_at": "opens_at-date", "closes_at": "closes_at-date"}
     try:
         if form.ok and await saved(visit, form, view, body, controls):
-            return next_step(visit, view, "check")
+            return next_step(visit, view.id, "check")
     except OvertakenError as overtaken:
         return _when_page(visit, form, view, overtaken=str(overtaken))
     return _when_page(visit, form, view)
 
 
 def _read_when(visit: Visit, form: Form) -> dict[str, Any]:
-    gettext = visit.lang.gettext
+    gettext, whole = visit.lang.gettext, form.value("do") != LATER  # what is still empty may be chosen later
     start = form.choice("start", gettext("Opens"), ("now", "time"))
     opens: datetime | None = visit.now
     if start == "time":
-        opens = form.moment("opens_at", gettext("Opens"), required=True)
+        opens = form.moment("opens_at", gettext("Opens"), required=whole)
         if opens is not None and opens <= visit.now:
             form.wrong(
                 "opens_at-date",
                 gettext("This opening time has passed. Choose a later one"),
             )
-    closes = form.moment("closes_at", gettext("Closes"), required=True)
+    closes = form.moment("closes_at", gettext("Closes"), required=whole)
     if closes is not None and closes <= visit.now:
         form.wrong("closes_at-date", gettext("This closing time has passed. Choose a later one"))
     elif opens and closes and closes <= opens:
@@ -304,9 +306,7 @@ async def preview(visit: Visit) -> Response:
     """The page as a citizen will see it while the poll is open; nothing can be cast from it."""
     view = await poll_of(visit)
     shown = PollView(view.poll.model_copy(update={"status": "open"}), visit)
-    return visit.render(
-        "officials/preview", poll=shown, draft=view, filled=Filled(), languages=languages_of(visit), mistake=None
-    )
+    return visit.render("officials/preview", poll=shown, draft=view, filled=Filled(), mistake=None)
 
 
 # Copy and delete

@@ -95,14 +95,17 @@ def _item(view: PollView, visit: Visit, why: str, words: str, *page: str) -> Ite
 
 
 def _numbers(shelves: dict[str, list[PollView]], visit: Visit) -> list[tuple[str, str]]:
-    gettext = visit.lang.gettext
-    ended = [*shelves["closed"], *shelves["published"]]
-    ballots = sum(view.poll.ballots or 0 for view in ended)
+    ngettext = visit.lang.ngettext
+    runs, comes, drafts = (shelves[status] for status in ("open", "scheduled", "draft"))
+    ballots = sum(view.poll.ballots or 0 for view in (*shelves["closed"], *shelves["published"]))
     return [
-        (_count(shelves["open"]), gettext("open polls")),
-        (_count(shelves["scheduled"]), gettext("polls to come")),
-        (_count(shelves["draft"]), gettext("drafts")),
-        (whole(ballots, visit.lang), gettext("ballots in polls that have ended")),
+        (_count(runs), ngettext("open poll", "open polls", len(runs))),
+        (_count(comes), ngettext("poll to come", "polls to come", len(comes))),
+        (_count(drafts), ngettext("draft", "drafts", len(drafts))),
+        (
+            whole(ballots, visit.lang),
+            ngettext("ballot in polls that have ended", "ballots in polls that have ended", ballots),
+        ),
     ]
 
 
