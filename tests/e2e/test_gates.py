@@ -136,6 +136,10 @@ def style(css):
     return lambda kind, body: f"{body}\n{css}" if kind == "stylesheet" else body
 
 
+def script(more):
+    return lambda kind, body: f"{body}\n{more}" if kind == "script" else body
+
+
 def markup(old, new):
     return lambda kind, body: body.replace(old, new, 1) if kind == "document" else body
 
@@ -171,7 +175,7 @@ def patched(change):
     async def patch(route):
         request = route.request
         kind, address = request.resource_type, URL(request.url)
-        if kind not in {"document", "stylesheet"} or "/theme-" in request.url:
+        if kind not in {"document", "stylesheet", "script"} or "/theme-" in request.url:
             return await route.continue_()
         async with aiohttp.ClientSession() as http:  # Chromium knows where *.localhost is, the system need not
             headers = {"host": address.authority, "accept-language": "nl"}
@@ -184,6 +188,7 @@ def patched(change):
 
 
 CONTACT = next(line for line in table.PAGES if line.name == "contact")
+TURNOUT = next(line for line in table.PAGES if line.name == "open poll")  # the one with a script
 
 
 @pytest.mark.parametrize(("gate", "change", "named"), SEEDS, ids=lambda part: part if isinstance(part, str) else "")
@@ -212,16 +217,17 @@ async def test_what_the_browser_complains_of_is_heard(change, named, windows):
     [
         (markup("<h1", f"{LONG}<h1"), "html: "),
         (style("/*" + "x" * 40_000 + "*/"), "css: "),
+        (script("/*" + "x" * 40_000 + "*/"), "js: "),
         (
             markup("<h1", "".join(f"<img alt='' src='/robots.txt?{number}'>" for number in range(12)) + "<h1"),
             "requests:",
         ),
     ],
-    ids=["html", "css", "requests"],
+    ids=["html", "css", "js", "requests"],
 )
 async def test_a_page_over_its_budget_is_named(change, named, windows):
-    _, traffic = await windows.open_anew(CONTACT, patch=patched(change), weigh=True)
-    assert named in "\n".join(traffic.over(CONTACT.budget))
+    _, traffic = await windows.open_anew(TURNOUT, patch=patched(change), weigh=True)
+    assert named in "\n".join(traffic.over(TURNOUT.budget))
 
 
 async def test_a_budget_of_nothing_weighed_is_no_pass(windows):

